@@ -1,0 +1,79 @@
+/* libnst: images. SPDX-License-Identifier: MIT
+ *
+ * An image is immutable once made, reference counted and may be shared between threads. Inside it is sRGB-encoded red, green, blue
+ * in 32-bit float, 0..1, with an optional straight (not premultiplied) alpha. Gray and palette files become RGB; files with an
+ * embedded colour profile are converted to sRGB where the build has lcms2; EXIF orientation is applied. Errors: nst_ctx_error().
+ */
+#ifndef NST_IMAGE_H
+#define NST_IMAGE_H
+
+#include <nst/types.h>
+
+NST_BEGIN_DECLS
+
+typedef enum nst_format {
+    NST_FORMAT_U8 = 1,  /* 0..255 */
+    NST_FORMAT_U16 = 2, /* 0..65535, native byte order */
+    NST_FORMAT_F32 = 3  /* 0..1; values outside are clipped on the way in, NaN is refused */
+} nst_format;
+
+/* Pixels in the caller's memory: rows top to bottom, channels interleaved: 1 gray, 2 gray+alpha, 3 RGB, 4 RGBA. */
+typedef struct nst_image_desc {
+    uint32_t size;   /* sizeof(nst_image_desc) */
+    uint32_t format; /* nst_format */
+    uint32_t width, height;
+    uint32_t channels; /* 1 to 4 */
+    uint32_t source_bits; /* out only: bits per channel of the file the image came from, 0 if none */
+    uint64_t stride;      /* bytes from row to row; 0: tightly packed */
+    uint64_t reserved[2]; /* 0 */
+} nst_image_desc;
+
+typedef enum nst_file_type { NST_FILE_AUTO = 0, NST_FILE_PNG = 1, NST_FILE_JPEG = 2 } nst_file_type;
+
+typedef struct nst_save_params {
+    uint32_t size;      /* sizeof(nst_save_params) */
+    int32_t type;       /* nst_file_type; AUTO: by the name's ending (.png, .jpg, .jpeg), PNG for memory and writers */
+    int32_t bits;       /* PNG: 8 or 16; 0: 8 */
+    int32_t quality;    /* JPEG: 1..100; 0: 95 */
+    int32_t overwrite;  /* non-zero: an existing file is replaced; zero: NST_ERR_EXISTS */
+    int32_t strip;      /* non-zero: no text entries are written */
+    uint64_t reserved[2]; /* 0 */
+} nst_save_params;
+
+/* Copies the caller's pixels. `pixels` holds desc->height rows. NST_ERR_LIMIT above the context's max_pixels. */
+NST_API int32_t nst_image_new(nst_ctx *ctx, const nst_image_desc *desc, const void *pixels, nst_image **out);
+
+/* Decode PNG or JPEG, told apart by content, never by name. Limits (docs/limits in SECURITY.md) are checked before memory is taken.
+ * `path` is passed to the operating system as it is. NST_ERR_IO, NST_ERR_IMAGE_FORMAT, NST_ERR_LIMIT, NST_ERR_UNSUPPORTED. */
+NST_API int32_t nst_image_load(nst_ctx *ctx, const char *path, nst_image **out);
+NST_API int32_t nst_image_load_memory(nst_ctx *ctx, const void *data, uint64_t length, nst_image **out);
+NST_API int32_t nst_image_load_reader(nst_ctx *ctx, const nst_reader *reader, nst_image **out);
+
+NST_API nst_image *nst_image_ref(nst_image *image);
+NST_API void nst_image_unref(nst_image *image);
+
+/* What the image is: width, height, channels (3 or 4), format NST_FORMAT_F32, source_bits. `desc->size` set by the caller. */
+NST_API int32_t nst_image_get_desc(const nst_image *image, nst_image_desc *desc);
+
+/* Copies the pixels out in the form desc describes (format, channels, stride; width and height must be the image's). Gray is Rec.601
+ * luma; missing alpha reads as opaque; alpha not asked for is dropped. `capacity` is the buffer's size in bytes; nothing is
+ * written beyond it. U8 and U16 round to nearest. */
+NST_API int32_t nst_image_read(const nst_image *image, const nst_image_desc *desc, void *pixels, uint64_t capacity);
+
+/* A resized copy: Lanczos with three lobes, widened when shrinking (antialiased, as Pillow's LANCZOS), alpha-weighted. */
+NST_API int32_t nst_image_resize(const nst_image *image, uint32_t width, uint32_t height, nst_image **out);
+
+/* Text entries (key 1..79 printable ASCII characters, value UTF-8 without control characters other than newline). They are stored in
+ * PNG files and read back. The library itself uses keys that begin with "nst:". with_text() makes a copy that has the entry
+ * added or, where it exists, replaced; the pixels are shared. get_text() returns NULL where there is none. */
+NST_API int32_t nst_image_with_text(nst_image *image, const char *key, const char *value, nst_image **out);
+NST_API const char *nst_image_get_text(const nst_image *image, const char *key);
+
+/* Encode. A path is written atomically: a temporary file beside it, fsync, rename; on any failure an existing target is untouched.
+ * `params` may be NULL. JPEG drops alpha over white and text. */
+NST_API int32_t nst_image_save(const nst_image *image, const char *path, const nst_save_params *params);
+NST_API int32_t nst_image_save_writer(const nst_image *image, const nst_writer *writer, const nst_save_params *params);
+
+NST_END_DECLS
+
+#endif

@@ -1,0 +1,114 @@
+/* libnst: targets and sessions. SPDX-License-Identifier: MIT
+ *
+ * Targets are the content image and the style images together with a model; the content features and style statistics that a session
+ * needs are computed at first use, kept, and shared by every session made from the same targets (the cells of a sweep, the sliders
+ * of a UI). Targets are reference counted and may be used from several threads at once.
+ *
+ * A session is one run: it owns the picture that is optimised. One thread at a time, except nst_session_cancel(). Typical use:
+ *
+ *     while ((status = nst_session_step(session)) == NST_CONTINUE) { ... nst_session_get_progress() ... }
+ *     nst_session_get_image(session, &image);
+ */
+#ifndef NST_SESSION_H
+#define NST_SESSION_H
+
+#include <nst/types.h>
+
+NST_BEGIN_DECLS
+
+/* `content` may be NULL (texture from style alone) and `style_count` 0 (content reconstruction), not both. The images and the
+ * model are referenced, not copied. A content image with alpha is seen over white; its alpha is put back on the result. */
+NST_API int32_t nst_targets_new(nst_model *model, nst_image *content, nst_image *const *styles, uint32_t style_count,
+                                nst_targets **out);
+NST_API nst_targets *nst_targets_ref(nst_targets *targets);
+NST_API void nst_targets_unref(nst_targets *targets);
+
+typedef enum nst_stop_reason {
+    NST_STOP_NONE = 0,       /* still running */
+    NST_STOP_ITERATIONS = 1, /* the iteration count was reached */
+    NST_STOP_TOLERANCE = 2,  /* the loss fell by less than `tolerance` (relative) over 20 iterations */
+    NST_STOP_CONVERGED = 3,  /* the gradient vanished or no step, however small, lowers the loss any more */
+    NST_STOP_CANCELLED = 4,
+    NST_STOP_NUMERIC = 5 /* non-finite values; the last finite image was kept */
+} nst_stop_reason;
+
+typedef struct nst_progress {
+    uint32_t size;        /* sizeof(nst_progress) */
+    int32_t stop_reason;  /* nst_stop_reason */
+    uint32_t iteration;   /* done, counted on through all scales; 0: the start image was evaluated, no step yet */
+    uint32_t iterations;  /* planned over all scales */
+    uint32_t evaluations; /* of loss and gradient, over all scales */
+    uint32_t scale, scales; /* 1-based number of the scale the values below belong to, and how many there are */
+    uint32_t width, height; /* of that scale, pixels */
+    uint32_t terms;         /* per-layer terms nst_session_get_terms() can tell */
+    double loss;            /* the objective: content + style + tv, each weighted */
+    double content, style, tv;
+    double gradient_norm;   /* Euclidean, over the picture in 0..1 units */
+    double seconds;         /* of work since the session was made; time between steps does not count */
+    double seconds_left;    /* estimate, < 0 while unknown */
+    uint64_t reserved[4];
+} nst_progress;
+
+typedef struct nst_loss_term {
+    uint32_t size; /* sizeof(nst_loss_term) */
+    uint32_t reserved0;
+    char kind[16];  /* "content", "style", "tv" */
+    char layer[16]; /* "relu4_2", ... ; "pixels" for tv */
+    double weight;  /* everything `value` was multiplied by except alpha, beta or tv */
+    double value;   /* weighted: the terms add up to nst_progress.loss */
+    uint64_t reserved[2];
+} nst_loss_term;
+
+/* Makes a session and evaluates nothing yet beyond checking every option against the model and the images: unknown, duplicate or
+ * unreachable layers are NST_ERR_NOT_FOUND or NST_ERR_INVALID_ARG naming the valid ones. `init` is the start picture for the
+ * option init=image and NULL otherwise; it is resized as needed. Options are copied. On failure the sentence is on the context. */
+NST_API int32_t nst_session_new(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out);
+
+/* A session that reconstructs one image from what the network keeps of it: from the content features at `layers` (a list as in the
+ * option content-layers), or a texture from the style statistics at `layers`. Starts from noise unless options say otherwise. */
+typedef enum nst_reconstruction { NST_RECONSTRUCT_CONTENT = 1, NST_RECONSTRUCT_STYLE = 2 } nst_reconstruction;
+NST_API int32_t nst_session_new_reconstruction(nst_model *model, nst_image *image, int32_t kind, const char *layers,
+                                               const nst_options *options, nst_session **out);
+
+/* Cancels nothing: the session must not be inside a step. NULL is allowed. */
+NST_API void nst_session_free(nst_session *session);
+
+/* One iteration. The very first call, and the first at every scale, evaluates the start image instead of stepping (iteration
+ * stays what it was), so that its losses can be read. NST_CONTINUE, NST_DONE, NST_ERR_CANCELLED (call again to go on),
+ * NST_ERR_NOMEM (call again to retry), NST_ERR_NUMERIC, NST_ERR_BUSY. */
+NST_API int32_t nst_session_step(nst_session *session);
+
+/* step() until done. `callback` (may be NULL) runs after every step in the calling thread; it may use every getter, and stops the
+ * run by returning anything but 0: run() then returns NST_ERR_CANCELLED and nst_session_callback_result() the value. */
+typedef int32_t (*nst_progress_fn)(void *user, nst_session *session, const nst_progress *progress);
+NST_API int32_t nst_session_run(nst_session *session, nst_progress_fn callback, void *user);
+NST_API int32_t nst_session_callback_result(const nst_session *session);
+
+/* From any thread and from signal handlers: the step in progress, or the next one, returns NST_ERR_CANCELLED at the next layer
+ * boundary. The picture is the last finished iteration's; a later step goes on from there. */
+NST_API void nst_session_cancel(nst_session *session);
+
+NST_API int32_t nst_session_get_progress(const nst_session *session, nst_progress *progress);
+/* Term `index` of the latest accepted iteration; NST_ERR_NOT_FOUND past the end. */
+NST_API int32_t nst_session_get_term(const nst_session *session, uint32_t index, nst_loss_term *term);
+/* The picture as it is now, clipped to 0..1, in the size of the present scale, with the content's alpha. */
+NST_API int32_t nst_session_get_image(nst_session *session, nst_image **out);
+/* The present value of an option, as nst_options_get_str(); "auto" defaults appear as what they came to. */
+NST_API const char *nst_session_get_option(const nst_session *session, const char *key);
+/* Changes an option while the session runs, in the way its nst_option_change says (FIXED: NST_ERR_STATE). */
+NST_API int32_t nst_session_set_option(nst_session *session, const char *key, const char *value);
+
+/* The gradient of the latest accepted picture, planar: 3 x height x width float, red first, for pixels in 0..1. For tests and
+ * visualisation. `capacity` in bytes; NST_ERR_STATE before the first step. */
+NST_API int32_t nst_session_get_gradient(const nst_session *session, float *gradient, uint64_t capacity);
+
+/* Saves the whole state as a safetensors file (atomic). resume() makes a session that continues with the same bytes, given the
+ * same targets, thread-independent; NST_ERR_CHECKPOINT_FORMAT says what differs otherwise. */
+NST_API int32_t nst_session_save(nst_session *session, const char *path);
+NST_API int32_t nst_session_resume(nst_targets *targets, const char *path, nst_session **out);
+
+NST_API const char *nst_session_error(const nst_session *session);
+
+NST_END_DECLS
+
+#endif

@@ -1,0 +1,20 @@
+/* Numbers as text without regard to the locale of the host program. */
+#ifndef NST_BASE_NUMBER_H
+#define NST_BASE_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NST_NUMBER_TEXT 40 /* enough for any number and its NUL */
+
+/* The whole of `text` (leading and trailing blanks allowed) as a finite number. */
+bool nst_parse_f64(const char *text, double *out);
+bool nst_parse_i64(const char *text, int64_t *out);
+
+/* The shortest text that reads back as the same double ("0.1", "1e-05", "nan", "inf"). Returns `buffer`. */
+const char *nst_format_f64(double value, char buffer[NST_NUMBER_TEXT]);
+/* With `digits` significant digits, for people. */
+const char *nst_format_short(double value, int digits, char buffer[NST_NUMBER_TEXT]);
+
+#endif

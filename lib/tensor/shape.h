@@ -1,0 +1,28 @@
+/* Shapes. No arithmetic on values here. */
+#ifndef NST_TENSOR_SHAPE_H
+#define NST_TENSOR_SHAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A stack of feature maps, (channels, height, width). How the values lie in memory is the kernel table's business. */
+typedef struct nst_shape {
+    size_t channels, height, width;
+} nst_shape;
+
+static inline size_t nst_shape_positions(nst_shape shape)
+{
+    return shape.height * shape.width; /* M in the papers; sizes are checked when a plan is made */
+}
+
+static inline size_t nst_shape_count(nst_shape shape)
+{
+    return shape.channels * nst_shape_positions(shape);
+}
+
+static inline bool nst_shape_equal(nst_shape a, nst_shape b)
+{
+    return a.channels == b.channels && a.height == b.height && a.width == b.width;
+}
+
+#endif
