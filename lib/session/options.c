@@ -1,0 +1,226 @@
+/* The option table. Everything a user can choose is one entry here and nowhere else. */
+#include "session/options.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/number.h"
+
+#define SINCE_0_1 ((0u << 16) | 1u)
+#define ENTRY sizeof(nst_option_info)
+static const double max_int = 9007199254740992.0; /* 2^53: exact in JSON and in a double */
+
+/* size, type, change, since, key, default, choices, unit, group, doc, minimum, maximum */
+static const nst_option_info table[NST_OPT_COUNT] = {
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_RESTART, SINCE_0_1, "dialect", "neural-style",
+     "neural-style|gatys-paper|gatys-code|normalised", "", "objective",
+     "Whose loss formulas and default alpha and beta apply, so that weights known from another tool mean the same here "
+     "(docs/objective.md).",
+     0, 0, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_RESTART, SINCE_0_1, "alpha", "auto", "", "", "objective",
+     "Weight of the content loss. The dialect's own when not given: neural-style 5, gatys-paper 1, gatys-code 1, normalised 0.005.",
+     0, 1e30, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_RESTART, SINCE_0_1, "beta", "auto", "", "", "objective",
+     "Weight of the style loss. The dialect's own when not given: neural-style 100, gatys-paper 1000, gatys-code 1000, normalised 1.",
+     0, 1e30, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_RESTART, SINCE_0_1, "tv", "auto", "", "", "objective",
+     "Weight of the total variation loss, which smooths. The dialect's own when not given: neural-style 0.001, the others 0.", 0,
+     1e30, {0}},
+    {ENTRY, NST_OPTION_LAYERS, NST_CHANGE_PLAN, SINCE_0_1, "content-layers", "relu4_2", "", "", "objective",
+     "Layers whose features the picture shares with the content image, each with an optional weight: relu4_2:1,relu3_1:0.5.", 0,
+     1e30, {0}},
+    {ENTRY, NST_OPTION_LAYERS, NST_CHANGE_PLAN, SINCE_0_1, "style-layers", "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1", "", "",
+     "objective", "Layers whose Gram matrices the picture shares with the style images, each with an optional weight.", 0, 1e30,
+     {0}},
+    {ENTRY, NST_OPTION_FLOATS, NST_CHANGE_PLAN, SINCE_0_1, "style-weights", "auto", "", "", "objective",
+     "How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given.", 0, 1e30, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "style-scale", "1", "", "", "objective",
+     "Size of the style images: their longer side is this many times the output's longer side. Larger means larger strokes.", 0.01,
+     16, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_FIXED, SINCE_0_1, "init", "content", "content|noise|gray|style|image", "", "start",
+     "The picture the optimisation starts from. The command also takes a file name, which means image.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_FIXED, SINCE_0_1, "init-noise", "0", "", "", "start",
+     "Blends the start picture with noise: 0 is the picture, 1 is noise alone.", 0, 1, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_FIXED, SINCE_0_1, "seed", "0", "", "", "start", "Seed of the noise.", 0, 9007199254740992.0,
+     {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "size", "512", "", "pixels", "schedule",
+     "Longer side of the output; 0 keeps the size of the content image.", 0, 65535, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "scales", "1", "", "", "schedule",
+     "Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone.", 1, 12, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_LIVE, SINCE_0_1, "iterations", "500", "", "iterations", "schedule",
+     "Iterations in total, shared evenly by the scales.", 0, 1000000, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_LIVE, SINCE_0_1, "tolerance", "0", "", "", "schedule",
+     "Ends a scale when the loss has fallen by less than this fraction over 20 iterations; 0 never does. 0.002 suits most pictures.",
+     0, 1, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "optimizer", "lbfgs", "lbfgs|adam", "", "optimiser",
+     "L-BFGS needs fewer evaluations; Adam needs less memory.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_LIVE, SINCE_0_1, "learning-rate", "0.02", "", "", "optimiser",
+     "Adam: step length in units of the full brightness range. L-BFGS: root mean square length of its first step.", 1e-6, 10, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "history", "10", "", "", "optimiser",
+     "Curvature pairs that L-BFGS keeps; each takes as much memory as two pictures.", 1, 1000, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_LIVE, SINCE_0_1, "line-search", "armijo", "armijo|strong-wolfe", "", "optimiser",
+     "How L-BFGS chooses its step length: safeguarded backtracking or the strong Wolfe conditions.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "pooling", "max", "max|average|l2", "", "network",
+     "Pooling of the network. The weights were trained with max; average gives smoother gradients.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_BOOL, NST_CHANGE_PLAN, SINCE_0_1, "pooling-rescale", "false", "", "", "network",
+     "Multiplies average pooling by 2 and L2 pooling by 0.78, which restores the activations' magnitude under max pooling.", 0, 1,
+     {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "padding", "auto", "auto|zero|reflect|replicate", "", "network",
+     "How convolutions see beyond the border; auto is what the weights file says or is known for, else zero.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "preprocessing", "auto", "auto|torch|caffe|unit", "", "network",
+     "What the weights expect of a pixel: RGB mean and deviation, BGR 0..255 minus mean, or RGB 0..1; auto asks the file.", 0, 0,
+     {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "precision", "auto", "auto|fp32", "", "network",
+     "Arithmetic of the network; auto is the fastest whose result looks the same.", 0, 0, {0}},
+};
+
+const nst_option_info *nst_option_entry(nst_option_id id)
+{
+    return &table[id];
+}
+
+static bool same_key(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++)
+        if (*a != *b && !(*a == '_' && *b == '-')) return false;
+    return *a == *b;
+}
+
+int nst_option_find(const char *key)
+{
+    for (int id = 0; key && id < NST_OPT_COUNT; id++)
+        if (same_key(key, table[id].key)) return id;
+    return -1;
+}
+
+const char *nst_option_text(const nst_options *options, nst_option_id id)
+{
+    return options->values[id] ? options->values[id] : table[id].default_text;
+}
+
+/* The index of `value` (of `length` bytes) in "a|b|c", or -1. */
+static int choice_index(const char *choices, const char *value)
+{
+    size_t length = strlen(value);
+    for (int index = 0;; index++) {
+        size_t word = strcspn(choices, "|");
+        if (word == length && memcmp(choices, value, length) == 0) return index;
+        if (!choices[word]) return -1;
+        choices += word + 1;
+    }
+}
+
+static int bool_value(const char *value)
+{
+    static const char *const words[] = {"false", "true", "0", "1", "no", "yes", "off", "on"};
+    for (int i = 0; i < 8; i++)
+        if (strcmp(value, words[i]) == 0) return i & 1;
+    return -1;
+}
+
+double nst_option_number(const nst_options *options, nst_option_id id)
+{
+    const char *text = nst_option_text(options, id);
+    double value;
+    if (table[id].type == NST_OPTION_BOOL) return bool_value(text);
+    if (table[id].type == NST_OPTION_CHOICE) return choice_index(table[id].choices, text);
+    return nst_parse_f64(text, &value) ? value : (double)NAN;
+}
+
+/* ---- checking a value ---- */
+
+static int32_t out_of_range(const nst_option_info *entry, const char *value, nst_error *error)
+{
+    char low[NST_NUMBER_TEXT], high[NST_NUMBER_TEXT];
+    return nst_fail(error, NST_ERR_INVALID_ARG, "%s: '%s' is not %s between %s and %s", entry->key, value,
+                    entry->type == NST_OPTION_INT ? "a whole number" : "a number", nst_format_f64(entry->minimum, low),
+                    nst_format_f64(entry->maximum, high));
+}
+
+static bool in_range(const nst_option_info *entry, double value)
+{
+    return value >= entry->minimum && value <= entry->maximum;
+}
+
+/* With these alone an item needs no escaping in JSON, PNG text or a terminal. */
+static const char item_characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:.+- ";
+
+/* Numbers in a comma-separated list; each item `name` or, for layers, `name:number`. */
+static int32_t check_items(const nst_option_info *entry, const char *value, nst_error *error)
+{
+    const char *item = value;
+    for (;;) {
+        size_t length = strcspn(item, ",");
+        char text[64];
+        const char *number = text;
+        double parsed;
+        if (length == 0 || length >= sizeof text || strspn(item, item_characters) < length)
+            return nst_fail(error, NST_ERR_INVALID_ARG, "%s: '%s' has an item that is empty, too long or has odd characters",
+                            entry->key, value);
+        memcpy(text, item, length);
+        text[length] = '\0';
+        if (entry->type == NST_OPTION_LAYERS) {
+            number = strchr(text, ':');
+            if (number == text) return nst_fail(error, NST_ERR_INVALID_ARG, "%s: an item has no layer name", entry->key);
+            if (number) number++;
+        }
+        if (number && (!nst_parse_f64(number, &parsed) || !in_range(entry, parsed))) return out_of_range(entry, text, error);
+        if (!item[length]) return NST_OK;
+        item += length + 1;
+    }
+}
+
+static int32_t check_number(const nst_option_info *entry, const char *value, char canonical[NST_NUMBER_TEXT], nst_error *error)
+{
+    double number;
+    if (!nst_parse_f64(value, &number) || !in_range(entry, number)) return out_of_range(entry, value, error);
+    if (entry->type == NST_OPTION_INT && (number != floor(number) || fabs(number) > max_int))
+        return out_of_range(entry, value, error);
+    nst_format_f64(number, canonical);
+    if (entry->type == NST_OPTION_INT) { /* 1e+06 is a number but not how people write a count */
+        int64_t whole = (int64_t)number;
+        char *p = canonical + NST_NUMBER_TEXT - 1;
+        bool negative = whole < 0;
+        *p = '\0';
+        do *--p = (char)('0' + (negative ? -(whole % 10) : whole % 10));
+        while ((whole /= 10) != 0);
+        if (negative) *--p = '-';
+        memmove(canonical, p, strlen(p) + 1);
+    }
+    return NST_OK;
+}
+
+/* Leaves in *canonical what is to be stored: `value` itself or the text in `number`. */
+static int32_t check_value(const nst_option_info *entry, const char *value, char number[NST_NUMBER_TEXT], const char **canonical,
+                           nst_error *error)
+{
+    *canonical = value;
+    switch (entry->type) {
+    case NST_OPTION_INT:
+    case NST_OPTION_FLOAT: *canonical = number; return check_number(entry, value, number, error);
+    case NST_OPTION_BOOL:
+        if (bool_value(value) < 0) return nst_fail(error, NST_ERR_INVALID_ARG, "%s: '%s' is neither true nor false", entry->key, value);
+        *canonical = bool_value(value) ? "true" : "false";
+        return NST_OK;
+    case NST_OPTION_CHOICE:
+        if (choice_index(entry->choices, value) >= 0) return NST_OK;
+        return nst_fail(error, NST_ERR_INVALID_ARG, "%s: '%s' is not one of %s", entry->key, value, entry->choices);
+    default: return check_items(entry, value, error);
+    }
+}
+
+int32_t nst_option_store(nst_options *options, nst_option_id id, const char *value, nst_error *error)
+{
+    const nst_option_info *entry = &table[id];
+    char number[NST_NUMBER_TEXT], *copy = NULL;
+    const char *canonical;
+    if (strcmp(value, "auto") != 0 || strcmp(entry->default_text, "auto") != 0) {
+        int32_t status = check_value(entry, value, number, &canonical, error);
+        if (status < 0) return status;
+        copy = nst_strdup(&options->ctx->memory, canonical);
+        if (!copy) return nst_fail_nomem(error, "an option");
+    }
+    nst_free(&options->ctx->memory, options->values[id]);
+    options->values[id] = copy;
+    return NST_OK;
+}
