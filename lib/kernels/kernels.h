@@ -5,8 +5,8 @@
  * that depend on shapes alone, so that results are the same bytes for any thread count. Edges and tails are the kernel's job.
  * Sums that become losses are taken in double and in a fixed order.
  *
- * Shapes are (channels C, height H, width W); M = H*W positions. Adding a level: one file that fills the slots it is better at, and
- * one line in table.c.
+ * Shapes are (channels C, height H, width W); M = H*W positions. Adding a level: one header that lists the slots it is better at, and
+ * one line in table.c. The whole contract: docs/kernels.md.
  */
 #ifndef NST_KERNELS_H
 #define NST_KERNELS_H
@@ -84,11 +84,7 @@ typedef struct nst_kernels {
     void (*axpby)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y); /* y = ax + by */
 } nst_kernels;
 
-/* The table of a level (nst_cpu_level). Every slot is filled. */
+/* The table of a level (nst_cpu_level), or of the highest below it that this build has. Every slot is filled. */
 const nst_kernels *nst_kernels_for(int level);
-
-/* Each level's file: fills or overwrites slots. */
-void nst_kernels_init_reference(nst_kernels *table);
-void nst_kernels_init_cblas(nst_kernels *table);
 
 #endif

@@ -1,0 +1,16 @@
+/* The only place that says which kernels a level uses: a level is the slots of the level below, then its own. */
+#include "build_features.h"
+#include "kernels/kernels.h"
+#include "kernels/level_reference.h"
+
+static const nst_kernels tables[] = {
+    {NST_REFERENCE_SLOTS},
+};
+
+enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
+
+const nst_kernels *nst_kernels_for(int level)
+{
+    if (level < 0) level = 0;
+    return &tables[level < TABLE_COUNT ? level : TABLE_COUNT - 1];
+}
