@@ -1,7 +1,8 @@
 /* Optimisers: minimise f over a flat vector. They know nothing of images, networks or losses. One file per optimiser.
  *
  * A step is one iteration; it may call evaluate() several times (line search). All memory is taken when the optimiser is made. The
- * state is data: nst_optimizer_visit_state() names every array and scalar, for checkpoints.
+ * state is data: nst_optimizer_visit_state() names every array and scalar, for checkpoints. Pointers to the state hold until the next
+ * call that may move x: begin, step, visit_state.
  */
 #ifndef NST_OPTIM_H
 #define NST_OPTIM_H
@@ -55,7 +56,8 @@ int32_t nst_optimizer_step(nst_optimizer *optimizer);
 void nst_optimizer_restart(nst_optimizer *optimizer);
 /* Live change of learning rate, line search or history length (at most the one at creation); bounds as given. */
 void nst_optimizer_configure(nst_optimizer *optimizer, const nst_optim_config *config);
-/* L-BFGS: from now on iterates stay inside the box (projected); x is clipped and re-evaluated first. */
+/* L-BFGS: from now on iterates stay inside the box (projected, with Armijo's rule); the next begin() or step() clips x, forgets
+ * curvature and re-evaluates. Setting what is set already does nothing. */
 void nst_optimizer_set_bounded(nst_optimizer *optimizer, bool bounded);
 
 /* x of the latest accepted iteration, its f, gradient, and what has been spent. `result` is the vector to show to people: for Adam
@@ -66,13 +68,14 @@ const nst_real *nst_optimizer_gradient(const nst_optimizer *optimizer);
 double nst_optimizer_f(const nst_optimizer *optimizer);
 uint32_t nst_optimizer_evaluations(const nst_optimizer *optimizer);
 
-/* Adam: carries first and second moments, step count and average over to another size through `resample`, which maps n values of
- * `from` to the new optimiser's n. L-BFGS: nothing. */
+/* Adam: carries first and second moments and their step count over to another size through `resample`, which maps n values of `from`
+ * to the new optimiser's n; the average begins anew. L-BFGS: nothing. */
 typedef int32_t (*nst_resample_fn)(void *user, const nst_real *from, nst_real *to);
 int32_t nst_optimizer_carry_over(nst_optimizer *to, const nst_optimizer *from, nst_resample_fn resample, void *user);
 
-/* Every array and scalar of the state, by name; `visit` reads or writes through the pointers. The set of names depends on the
- * config alone. Scalars are doubles (exact for counts below 2^53). */
+/* Every array and scalar of the state, by name; the visitor reads or writes through the pointers. The set of names depends on the
+ * config at creation alone. Scalars are doubles (exact for counts below 2^53); `lowest` and `f` may be anything, a count out of
+ * range is NST_ERR_CHECKPOINT_FORMAT. After a failed load the optimiser can only be freed. */
 typedef struct nst_state_visitor {
     int32_t (*array)(void *user, const char *name, nst_real *values, size_t count);
     int32_t (*scalar)(void *user, const char *name, double *value);

@@ -1,0 +1,174 @@
+/* What the tests of the optimisers share: a context, plain vector kernels, problems with known answers, snapshots of the state. */
+#ifndef OPTIM_SUPPORT_H
+#define OPTIM_SUPPORT_H
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nst/nst.h"
+#include "optim/optim.h"
+
+#ifdef NST_REAL_DOUBLE
+#define EXACT 1e-10 /* what equal formulas in another order may differ by */
+#else
+#define EXACT 2e-4
+#endif
+
+static inline double plain_dot(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b)
+{
+    double sum = 0;
+    (void)exec;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+static inline void plain_axpy(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y)
+{
+    (void)exec;
+    for (size_t i = 0; i < n; i++) y[i] += alpha * x[i];
+}
+
+static inline void plain_axpby(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y)
+{
+    (void)exec;
+    for (size_t i = 0; i < n; i++) y[i] = alpha * x[i] + beta * y[i];
+}
+
+static const nst_kernels plain_kernels = {.name = "plain", .dot = plain_dot, .axpy = plain_axpy, .axpby = plain_axpby};
+
+/* A problem: f in double over double x, wrapped for the optimiser; counts its evaluations and can fail at one of them. */
+typedef double (*objective_fn)(void *user, size_t n, const nst_real *x, nst_real *gradient);
+
+typedef struct objective {
+    objective_fn function;
+    void *user;
+    size_t n;
+    int calls, cancel_at; /* cancel_at: the call (from 1) that answers NST_ERR_CANCELLED; 0: none */
+} objective;
+
+static inline int32_t evaluate_objective(void *user, const nst_real *x, double *f, nst_real *gradient)
+{
+    objective *o = user;
+    if (++o->calls == o->cancel_at) {
+        for (size_t i = 0; i < o->n; i++) gradient[i] = 12345; /* an aborted evaluation leaves rubbish */
+        *f = -1e30;
+        return NST_ERR_CANCELLED;
+    }
+    *f = o->function(o->user, o->n, x, gradient);
+    return NST_OK;
+}
+
+static inline nst_optim_config default_config(nst_optimizer_kind kind)
+{
+    return (nst_optim_config){kind, 10, NST_LINE_SEARCH_ARMIJO, 0.02, 0, 1};
+}
+
+static inline nst_ctx *test_ctx(void)
+{
+    nst_ctx *ctx = NULL;
+    nst_ctx_config config = {.size = sizeof config, .threads = 1};
+    assert_int_equal(nst_ctx_new(&config, &ctx), NST_OK);
+    return ctx;
+}
+
+static inline nst_optimizer *make(nst_ctx *ctx, const nst_optim_config *config, objective *o, const nst_real *x)
+{
+    static const nst_exec exec = {0};
+    nst_optimizer *optimizer = NULL;
+    nst_problem problem = {o->n, evaluate_objective, o};
+    nst_error error = {""};
+    assert_int_equal(nst_optimizer_new(ctx, &plain_kernels, &exec, config, &problem, x, &optimizer, &error), NST_OK);
+    return optimizer;
+}
+
+/* Steps until the optimiser says it has converged, `f` is reached, or `limit` evaluations are spent. Checks that f never rises by
+ * more than rounding. */
+static inline int32_t descend(nst_optimizer *optimizer, double f, uint32_t limit)
+{
+    int32_t status = nst_optimizer_begin(optimizer);
+    double lowest = nst_optimizer_f(optimizer);
+    while (status == NST_STEP_OK && nst_optimizer_f(optimizer) > f && nst_optimizer_evaluations(optimizer) < limit) {
+        status = nst_optimizer_step(optimizer);
+        assert_true(nst_optimizer_f(optimizer) <= lowest + 2e-6 * fabs(lowest));
+        if (nst_optimizer_f(optimizer) < lowest) lowest = nst_optimizer_f(optimizer);
+    }
+    return status;
+}
+
+/* A flat copy of the state, written and read through the visitor. */
+typedef struct snapshot {
+    unsigned char *bytes;
+    size_t length, position, capacity;
+    bool reading;
+} snapshot;
+
+static inline void snapshot_move(snapshot *s, void *values, size_t size)
+{
+    if (s->reading) {
+        assert_true(s->position + size <= s->length);
+        memcpy(values, s->bytes + s->position, size);
+        s->position += size;
+        return;
+    }
+    if (s->length + size > s->capacity) {
+        s->capacity = 2 * (s->length + size);
+        s->bytes = realloc(s->bytes, s->capacity);
+        assert_non_null(s->bytes);
+    }
+    memcpy(s->bytes + s->length, values, size);
+    s->length += size;
+}
+
+static inline int32_t snapshot_array(void *user, const char *name, nst_real *values, size_t count)
+{
+    assert_true(strlen(name) > 0);
+    snapshot_move(user, values, count * sizeof *values);
+    return NST_OK;
+}
+
+static inline int32_t snapshot_scalar(void *user, const char *name, double *value)
+{
+    assert_true(strlen(name) > 0);
+    snapshot_move(user, value, sizeof *value);
+    return NST_OK;
+}
+
+static inline int32_t visit_with(nst_optimizer *optimizer, snapshot *s, bool reading)
+{
+    nst_state_visitor visitor = {snapshot_array, snapshot_scalar, s};
+    s->reading = reading;
+    s->position = 0;
+    if (!reading) s->length = 0;
+    return nst_optimizer_visit_state(optimizer, &visitor);
+}
+
+static inline void assert_same_state(nst_optimizer *optimizer, const snapshot *expected)
+{
+    snapshot now = {0};
+    assert_int_equal(visit_with(optimizer, &now, false), NST_OK);
+    assert_int_equal(now.length, expected->length);
+    assert_memory_equal(now.bytes, expected->bytes, now.length);
+    free(now.bytes);
+}
+
+static inline double rosenbrock(void *user, size_t n, const nst_real *x, nst_real *gradient)
+{
+    double f = 0;
+    (void)user;
+    for (size_t i = 0; i < n; i += 2) {
+        double a = 1 - (double)x[i], b = (double)x[i + 1] - (double)x[i] * (double)x[i];
+        f += a * a + 100 * b * b;
+        gradient[i] = (nst_real)(-2 * a - 400 * (double)x[i] * b);
+        gradient[i + 1] = (nst_real)(200 * b);
+    }
+    return f;
+}
+
+#endif
