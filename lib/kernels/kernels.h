@@ -1,12 +1,13 @@
 /* The contract between the engine and its kernels: one table of functions per level.
  *
- * The table owns the layout of features: nothing above it indexes them. Kernels allocate nothing (workspaces are passed in, their
- * size is asked before), hold no state, report no errors, and start no threads: they spread work through nst_exec with task borders
- * that depend on shapes alone, so that results are the same bytes for any thread count. Edges and tails are the kernel's job.
- * Sums that become losses are taken in double and in a fixed order.
+ * The table owns the layout of features: nothing above it indexes them. Kernels allocate nothing (workspaces are passed in,
+ * their size is asked before), hold no state, report no errors, and start no threads: they spread work through nst_exec with
+ * task borders that depend on shapes alone, so that results are the same bytes for any thread count. Edges and tails are the
+ * kernel's job. Sums that become losses are taken in double and in a fixed order.
  *
- * Shapes are (channels C, height H, width W); M = H*W positions. Adding a level: one header that lists the slots it is better at, and
- * one line in table.c. The whole contract: docs/kernels.md.
+ * Shapes are (channels C, height H, width W); M = H*W positions. Adding a level: one header that lists the slots it is better
+ * at, and one line in table.c. The whole contract: docs/kernels.md.
+ *
  */
 #ifndef NST_KERNELS_H
 #define NST_KERNELS_H
@@ -17,7 +18,8 @@
 #include "base/real.h"
 #include "tensor/shape.h"
 
-/* How a kernel spreads work: run(user, job, data, count) calls job(data, i) for every i in [0, count) and returns when all are done. */
+/* How a kernel spreads work: run(user, job, data, count) calls job(data, i) for every i in [0, count) and returns when all are
+ * done. */
 typedef struct nst_exec {
     void (*run)(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count);
     void *user;
@@ -54,8 +56,9 @@ typedef struct nst_kernels {
     void (*relu_forward)(const nst_exec *exec, nst_shape shape, void *y);
     void (*relu_backward)(const nst_exec *exec, nst_shape shape, const void *y, void *dy);
 
-    /* 2x2, stride 2, an odd last row or column is dropped: y (C, H/2, W/2). `scale` multiplies the result (1 = plain pooling). The
-     * first of equal maxima gets the gradient. L2: sqrt(sum of squares). backward overwrites dx; x and y are the forward pass's. */
+    /* 2x2, stride 2, an odd last row or column is dropped: y (C, H/2, W/2). `scale` multiplies the result (1 = plain pooling).
+     * The first of equal maxima gets the gradient. L2: sqrt(sum of squares). backward overwrites dx; x and y are the forward
+     * pass's. */
     void (*pool_forward)(const nst_exec *exec, nst_pool_mode mode, nst_real scale, nst_shape in, const void *x, void *y);
     void (*pool_backward)(const nst_exec *exec, nst_pool_mode mode, nst_real scale, nst_shape in, const void *x, const void *y,
                           const void *dy, void *dx);
@@ -81,7 +84,8 @@ typedef struct nst_kernels {
     /* Vectors of n reals, for the optimisers. dot in double over fixed chunks. */
     double (*dot)(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b);
     void (*axpy)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y); /* y += alpha x */
-    void (*axpby)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y); /* y = ax + by */
+    /* y = alpha x + beta y; with beta = 0, y is not read. */
+    void (*axpby)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y);
 } nst_kernels;
 
 /* The table of a level (nst_cpu_level), or of the highest below it that this build has. Every slot is filled. */

@@ -25,7 +25,8 @@ static void max_row(size_t count, nst_real scale, const nst_real *restrict a, co
         y[i] = scale * larger(larger(a[2 * i], a[2 * i + 1]), larger(b[2 * i], b[2 * i + 1]));
 }
 
-static void average_row(size_t count, nst_real scale, const nst_real *restrict a, const nst_real *restrict b, nst_real *restrict y)
+static void average_row(size_t count, nst_real scale, const nst_real *restrict a, const nst_real *restrict b,
+                        nst_real *restrict y)
 {
     nst_real quarter = scale / 4;
     for (size_t i = 0; i < count; i++) y[i] = quarter * ((a[2 * i] + a[2 * i + 1]) + (b[2 * i] + b[2 * i + 1]));

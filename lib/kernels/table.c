@@ -1,10 +1,16 @@
 /* The only place that says which kernels a level uses: a level is the slots of the level below, then its own. */
 #include "build_features.h"
 #include "kernels/kernels.h"
+#include "kernels/level_cblas.h"
 #include "kernels/level_reference.h"
+
+#pragma GCC diagnostic ignored "-Woverride-init" /* overriding is the point */
 
 static const nst_kernels tables[] = {
     {NST_REFERENCE_SLOTS},
+#if NST_HAVE_CBLAS
+    {NST_REFERENCE_SLOTS, NST_CBLAS_SLOTS},
+#endif
 };
 
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
