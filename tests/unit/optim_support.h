@@ -1,4 +1,4 @@
-/* What the tests of the optimisers share: a context, plain vector kernels, problems with known answers, snapshots of the state. */
+/* What the tests of the optimisers share: a context, problems with known answers, snapshots of the state. */
 #ifndef OPTIM_SUPPORT_H
 #define OPTIM_SUPPORT_H
 
@@ -21,27 +21,11 @@
 #define EXACT 2e-4
 #endif
 
-static inline double plain_dot(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b)
+static inline void run_in_order(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
 {
-    double sum = 0;
-    (void)exec;
-    for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
-    return sum;
+    (void)user;
+    for (uint32_t i = 0; i < count; i++) job(data, i);
 }
-
-static inline void plain_axpy(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y)
-{
-    (void)exec;
-    for (size_t i = 0; i < n; i++) y[i] += alpha * x[i];
-}
-
-static inline void plain_axpby(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y)
-{
-    (void)exec;
-    for (size_t i = 0; i < n; i++) y[i] = alpha * x[i] + beta * y[i];
-}
-
-static const nst_kernels plain_kernels = {.name = "plain", .dot = plain_dot, .axpy = plain_axpy, .axpby = plain_axpby};
 
 /* A problem: f in double over double x, wrapped for the optimiser; counts its evaluations and can fail at one of them. */
 typedef double (*objective_fn)(void *user, size_t n, const nst_real *x, nst_real *gradient);
@@ -80,11 +64,11 @@ static inline nst_ctx *test_ctx(void)
 
 static inline nst_optimizer *make(nst_ctx *ctx, const nst_optim_config *config, objective *o, const nst_real *x)
 {
-    static const nst_exec exec = {0};
+    static const nst_exec exec = {run_in_order, NULL};
     nst_optimizer *optimizer = NULL;
     nst_problem problem = {o->n, evaluate_objective, o};
     nst_error error = {""};
-    assert_int_equal(nst_optimizer_new(ctx, &plain_kernels, &exec, config, &problem, x, &optimizer, &error), NST_OK);
+    assert_int_equal(nst_optimizer_new(ctx, nst_kernels_for(NST_CPU_REFERENCE), &exec, config, &problem, x, &optimizer, &error), NST_OK);
     return optimizer;
 }
 
