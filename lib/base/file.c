@@ -21,11 +21,17 @@ static int32_t fail_errno(nst_error *error, const char *action, const char *path
 
 /* ---- whole files ---- */
 
+typedef struct input {
+    int descriptor, failure; /* errno of a failed read */
+} input;
+
 static int64_t read_descriptor(void *user, void *buffer, uint64_t count)
 {
+    input *in = user;
     ssize_t got;
-    do got = read(*(int *)user, buffer, (size_t)count);
+    do got = read(in->descriptor, buffer, count < SSIZE_MAX ? (size_t)count : SSIZE_MAX);
     while (got < 0 && errno == EINTR);
+    if (got < 0) in->failure = errno;
     return got;
 }
 
@@ -65,21 +71,38 @@ int32_t nst_reader_read_all(nst_ctx *ctx, const nst_reader *reader, size_t limit
     return NST_OK;
 }
 
-int32_t nst_file_read_all(nst_ctx *ctx, const char *path, size_t limit, void **data, size_t *length, nst_error *error)
+int32_t nst_file_use(const char *path, nst_use_fn use, void *user, nst_error *error)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    nst_reader reader = {sizeof reader, 0, read_descriptor, &descriptor};
+    input in = {open(path, O_RDONLY | O_CLOEXEC), 0};
+    nst_reader reader = {sizeof reader, 0, read_descriptor, &in};
     struct stat info;
     int32_t status;
-    if (descriptor < 0) return fail_errno(error, "open", path);
-    if (fstat(descriptor, &info) == 0 && S_ISDIR(info.st_mode)) {
-        close(descriptor);
-        return nst_fail(error, NST_ERR_IO, "'%s' is a directory", path);
-    }
-    status = nst_reader_read_all(ctx, &reader, limit, data, length, error);
-    if (status == NST_ERR_IO) fail_errno(error, "read", path);
-    close(descriptor);
-    return status;
+    if (in.descriptor < 0) return fail_errno(error, "open", path);
+    if (fstat(in.descriptor, &info) == 0 && S_ISDIR(info.st_mode)) status = nst_fail(error, NST_ERR_IO, "'%s' is a directory", path);
+    else status = use(user, &reader, error);
+    close(in.descriptor);
+    if (!in.failure) return status;
+    errno = in.failure;
+    return fail_errno(error, "read", path);
+}
+
+typedef struct whole_file {
+    nst_ctx *ctx;
+    size_t limit;
+    void **data;
+    size_t *length;
+} whole_file;
+
+static int32_t read_whole(void *user, const nst_reader *reader, nst_error *error)
+{
+    const whole_file *file = user;
+    return nst_reader_read_all(file->ctx, reader, file->limit, file->data, file->length, error);
+}
+
+int32_t nst_file_read_all(nst_ctx *ctx, const char *path, size_t limit, void **data, size_t *length, nst_error *error)
+{
+    whole_file file = {ctx, limit, data, length};
+    return nst_file_use(path, read_whole, &file, error);
 }
 
 /* ---- random access ---- */

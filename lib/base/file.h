@@ -11,6 +11,10 @@
 int32_t nst_file_read_all(nst_ctx *ctx, const char *path, size_t limit, void **data, size_t *length, nst_error *error);
 int32_t nst_reader_read_all(nst_ctx *ctx, const nst_reader *reader, size_t limit, void **data, size_t *length, nst_error *error);
 
+/* Opens `path` and gives its bytes, front to back, to `use`. A directory is refused; pipes and devices are fine. */
+typedef int32_t (*nst_use_fn)(void *user, const nst_reader *reader, nst_error *error);
+int32_t nst_file_use(const char *path, nst_use_fn use, void *user, nst_error *error);
+
 /* Random access to bytes that lie in a regular file or in memory. Never mapped: a mapped file that is truncated while we read is a
  * SIGBUS, a short read is an error code. */
 typedef struct nst_bytes {

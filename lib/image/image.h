@@ -9,6 +9,7 @@
 
 #define NST_MAX_SIDE 65535
 #define NST_MAX_TEXTS 16
+#define NST_MAX_TEXT_LENGTH ((size_t)1 << 20)
 
 typedef struct nst_pixels nst_pixels; /* shared, reference counted planes */
 
@@ -23,12 +24,23 @@ struct nst_image {
     int text_count;
 };
 
+/* NST_ERR_LIMIT or NST_ERR_INVALID_ARG for sides that no image of this context may have. */
+int32_t nst_image_check_size(const nst_ctx *ctx, size_t width, size_t height, nst_error *error);
 /* A new image with undefined pixels. Checks sides and max_pixels before taking memory. */
 int32_t nst_image_create(nst_ctx *ctx, size_t width, size_t height, bool alpha, nst_image **out, nst_error *error);
 /* Plane 0..2: red, green, blue; 3: alpha (NULL without). width*height values, rows without gaps. Writable only while the image has
  * one owner: before it is handed out. */
 float *nst_image_plane(nst_image *image, int plane);
 const float *nst_image_plane_const(const nst_image *image, int plane);
+
+/* Another image object over the same pixels, with copies of the texts. */
+int32_t nst_image_share(const nst_image *image, nst_image **out, nst_error *error);
+/* Adds or replaces a text entry of an image that is not handed out yet. */
+int32_t nst_image_set_text(nst_image *image, const char *key, const char *value, nst_error *error);
+/* The same for a text out of a file: what is not UTF-8 is taken as Latin-1, control characters become blanks, and an entry that
+ * cannot be kept (too long, too many, a key that exists) is dropped. */
+int32_t nst_image_keep_text(nst_image *image, const char *key, const char *value, nst_error *error);
+int32_t nst_image_copy_texts(nst_image *to, const nst_image *from, nst_error *error);
 
 /* Decoders and encoders: the codec's own errors stay in its file. */
 typedef struct nst_codec {
@@ -43,9 +55,13 @@ typedef struct nst_codec {
 extern const nst_codec nst_codec_png, nst_codec_jpeg;
 
 int32_t nst_image_decode(nst_ctx *ctx, const void *data, size_t length, nst_image **out, nst_error *error);
+/* Asks the first bytes before taking the rest: an endless or foreign stream is refused at once. */
+int32_t nst_image_decode_reader(nst_ctx *ctx, const nst_reader *reader, nst_image **out, nst_error *error);
+/* NST_FILE_PNG or NST_FILE_JPEG by the ending of a name; NST_FILE_AUTO where there is none of these. */
+nst_file_type nst_image_type_of_name(const char *path);
 int32_t nst_image_encode(const nst_image *image, const nst_save_params *params, const nst_writer *writer, nst_error *error);
 
-/* Lanczos-3, antialiased, alpha-weighted. */
+/* Lanczos-3, antialiased, alpha-weighted (where the result is fully transparent its colour is black). Texts are kept. */
 int32_t nst_image_resample(const nst_image *image, size_t width, size_t height, nst_image **out, nst_error *error);
 /* One plane of reals from (from_h, from_w) to (to_h, to_w) with the same filter, for planes that are not images (gradients,
  * optimiser moments). `bilinear`: triangle filter instead, which keeps signs and never overshoots. */

@@ -1,0 +1,25 @@
+/* Rows of interleaved samples, as files and callers have them, into the planes of an image and back. Samples need no alignment. */
+#ifndef NST_IMAGE_ROWS_H
+#define NST_IMAGE_ROWS_H
+
+#include "image/image.h"
+
+/* Where the rows of a file go in an image that stands as its EXIF orientation (1..8) says. */
+typedef struct nst_rows {
+    nst_image *image;
+    size_t width, height;           /* as stored in the file */
+    ptrdiff_t origin, step, pitch;  /* in a plane: of the first sample, from sample to sample, from row to row */
+} nst_rows;
+
+/* The image has the sides of the file, exchanged for orientations 5 to 8. */
+void nst_rows_init(nst_rows *rows, nst_image *image, int orientation);
+/* One row of `rows->width` pixels. Values outside 0..1 are clipped. `channels` 1 to 4 as in nst_image_desc. */
+void nst_rows_put(const nst_rows *rows, size_t y, uint32_t format, uint32_t channels, const void *row);
+/* One row of the image, rounded to the nearest value of the format. */
+void nst_rows_get(const nst_image *image, size_t y, uint32_t format, uint32_t channels, void *row);
+
+/* Bytes of one sample of an nst_format; 0 for an unknown one. */
+size_t nst_sample_size(uint32_t format);
+bool nst_row_has_nan(const void *row, size_t samples);
+
+#endif
