@@ -28,6 +28,8 @@ typedef struct nst_tensor_entry {
     int rank;
     size_t shape[NST_MAX_RANK];
     size_t offset, bytes;
+    bool has_crc; /* zip only: the values are exactly one record, whose CRC-32 this is */
+    uint32_t crc;
 } nst_tensor_entry;
 
 typedef struct nst_tensor_list {
@@ -43,11 +45,13 @@ void nst_tensor_list_clear(nst_tensor_list *list);
 /* A zeroed entry to fill, or NULL. */
 nst_tensor_entry *nst_tensor_list_add(nst_tensor_list *list);
 const nst_tensor_entry *nst_tensor_list_find(const nst_tensor_list *list, const char *name);
+const char *nst_tensor_list_metadata(const nst_tensor_list *list, const char *key); /* NULL: missing */
 
 /* A file format. recognise() looks at the first `length` bytes (at most 64). list() fills the tensors. */
 typedef struct nst_container {
     const char *name;
     bool kernels_are_hwio; /* Keras: (height, width, in, out) */
+    bool order_is_network; /* state_dict: the tensors stand in network order */
     bool (*recognise)(const unsigned char *head, size_t length);
     int32_t (*list)(const nst_bytes *bytes, nst_tensor_list *list, nst_error *error);
 } nst_container;
@@ -70,7 +74,9 @@ typedef struct nst_weights {
     size_t conv_count;
     nst_preprocessing preprocessing;
     nst_padding padding;     /* AUTO never: decided when loaded */
-    char name[64], fingerprint[72], source[256], license[256];
+    char name[64], fingerprint[72], license[256];
+    char source[256]; /* what it was opened by */
+    char origin[256]; /* for a converted file: where its numbers came from */
 } nst_weights;
 
 /* Reads the convolutions out of any known container; never executes anything. `label` stands in messages. */
@@ -78,10 +84,13 @@ int32_t nst_weights_read(nst_ctx *ctx, const nst_bytes *bytes, const char *label
 int32_t nst_weights_untrained(nst_ctx *ctx, size_t width, uint64_t seed, nst_weights *out, nst_error *error);
 void nst_weights_clear(nst_weights *weights);
 
+/* By file, known name, or NULL: what nst_model_open() says. */
+int32_t nst_weights_open(nst_ctx *ctx, const char *name, nst_weights *out, nst_error *error);
+
 int32_t nst_weights_write(const nst_weights *weights, const char *path, nst_preprocessing preprocessing, const char *license,
                           bool overwrite, nst_error *error);
 
-/* Calls back every candidate path for a name, best first (search.c). */
+/* Calls back every candidate path for a name, best first, until the callback returns other than 0 (search.c). */
 int32_t nst_weights_candidates(nst_ctx *ctx, const char *name, nst_weights_fn callback, void *user, nst_error *error);
 int32_t nst_weights_identify_file(nst_ctx *ctx, const char *path, nst_weights_identity *identity, nst_error *error);
 
