@@ -16,7 +16,8 @@ static size_t limit_or_default(uint64_t value, size_t fallback)
     return value > SIZE_MAX ? SIZE_MAX : (size_t)value;
 }
 
-static int32_t read_config(const nst_ctx_config *given, nst_ctx_config *config)
+/* The allocator is a struct of its own age: `hooks` is our copy of it. */
+static int32_t read_config(const nst_ctx_config *given, nst_ctx_config *config, nst_allocator *hooks)
 {
     int32_t status;
     memset(config, 0, sizeof *config);
@@ -24,8 +25,11 @@ static int32_t read_config(const nst_ctx_config *given, nst_ctx_config *config)
     status = nst_abi_read(config, sizeof *config, given, NST_CTX_CONFIG_FIRST_SIZE);
     if (status < 0) return status;
     if (config->threads < 0 || config->log_level < 0) return NST_ERR_INVALID_ARG;
-    if (config->allocator && (!config->allocator->allocate || !config->allocator->release)) return NST_ERR_INVALID_ARG;
-    return NST_OK;
+    if (!config->allocator) return NST_OK;
+    status = nst_abi_read(hooks, sizeof *hooks, config->allocator, NST_ALLOCATOR_FIRST_SIZE);
+    if (status < 0) return status;
+    config->allocator = hooks;
+    return hooks->allocate && hooks->release ? NST_OK : NST_ERR_INVALID_ARG;
 }
 
 static void apply_config(nst_ctx *ctx, const nst_ctx_config *config, int level)
@@ -54,13 +58,14 @@ static void destroy(nst_ctx *ctx)
 int32_t nst_ctx_new(const nst_ctx_config *given, nst_ctx **out)
 {
     nst_ctx_config config;
+    nst_allocator hooks;
     nst_memory memory;
     nst_ctx *ctx;
     int32_t status;
     int level = nst_cpu_detect();
     if (!out) return NST_ERR_INVALID_ARG;
     *out = NULL;
-    status = read_config(given, &config);
+    status = read_config(given, &config, &hooks);
     if (status < 0) return status;
     if (level < 0) return NST_ERR_INVALID_ARG;
     nst_memory_init(&memory, config.allocator);
