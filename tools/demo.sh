@@ -1,0 +1,18 @@
+#!/bin/sh
+# Builds libnst and repaints the example photograph in the manner of the example painting; the last line printed is the path
+# of the picture. Installs what is missing (Debian), so the first call may ask for root; later calls need no network.
+set -eu
+cd "$(dirname "$0")/.."
+. tools/dependencies.sh
+install_missing "$build_needs"
+
+[ -f build/build.ninja ] || meson setup build --buildtype=release -Dtests=false
+ninja -C build
+
+examples=docs/examples/pictures
+picture=$PWD/build/demo.png
+echo "Stylising $examples/scene.jpg after $examples/pattern.jpg."
+echo "The network has untrained, seeded filters; a VGG-19 (see docs/weights.md) gives the real thing."
+build/tools/nst stylize $examples/scene.jpg $examples/pattern.jpg -o "$picture" --overwrite \
+    --weights untrained --size 256 --iterations 60
+echo "$picture"
