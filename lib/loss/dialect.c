@@ -1,0 +1,17 @@
+#include "loss/dialect.h"
+
+nst_dialect_defaults nst_dialect_get_defaults(nst_dialect dialect)
+{
+    static const nst_dialect_defaults defaults[] = {
+        [NST_DIALECT_NEURAL_STYLE] = {5, 100, 1e-3},
+        [NST_DIALECT_GATYS_PAPER] = {1, 1000, 0},
+        [NST_DIALECT_GATYS_CODE] = {1, 1000, 0},
+        [NST_DIALECT_NORMALISED] = {0.005, 1, 0},
+    };
+    return defaults[dialect];
+}
+
+double nst_dialect_layer_weight(nst_dialect dialect, size_t count)
+{
+    return dialect == NST_DIALECT_GATYS_PAPER || dialect == NST_DIALECT_NORMALISED ? 1 / (double)count : 1;
+}

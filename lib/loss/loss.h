@@ -1,0 +1,69 @@
+/* Losses: one file each behind one small streaming interface.
+ *
+ * A loss compares the features of the picture at one layer with a target. It touches features only through the kernel table, row
+ * band by row band, so that the features need never exist as a whole:
+ *
+ *     begin(), accumulate(rows) ..., finish() -> value          then          seed(rows) ... adds the gradient
+ *
+ * Targets are statistics of a target image's features at the same layer, made by the same streaming (target_accumulate(rows) ...,
+ * target_finish()), kept apart from any session and shared. A new loss is one file with an nst_loss_class, and one line where
+ * the objective lists the losses (session/objective.c). Formulas: docs/objective.md.
+ */
+#ifndef NST_LOSS_H
+#define NST_LOSS_H
+
+#include <stdbool.h>
+
+#include "kernels/kernels.h"
+#include "loss/dialect.h"
+
+typedef struct nst_loss_tools {
+    const nst_kernels *kernels;
+    const nst_exec *exec;
+} nst_loss_tools;
+
+typedef struct nst_loss nst_loss;
+
+typedef struct nst_loss_class {
+    const char *kind; /* "content", "style", "tv" */
+
+    /* Bytes of a target's statistics and of the workspace that both ways need, for features (C, H, W). */
+    size_t (*target_bytes)(const nst_kernels *kernels, nst_shape shape);
+    size_t (*workspace_bytes)(const nst_kernels *kernels, nst_shape shape);
+    /* `target` begins zeroed. Rows come in order and cover the features once. */
+    void (*target_accumulate)(const nst_loss_tools *tools, nst_shape shape, size_t row0, size_t row1, const void *features,
+                              void *target, void *workspace);
+    void (*target_finish)(nst_shape shape, void *target); /* NULL: nothing left to do */
+    /* to += weight * from, for statistics that several images can share; NULL: one target image only. Shapes may differ in size. */
+    void (*target_blend)(nst_shape shape, double weight, const void *from, void *to);
+
+    /* The constant of the formula in a dialect: the loss is factor times the plain sum that the class computes. */
+    double (*factor)(nst_dialect dialect, nst_shape shape, const void *target);
+    size_t (*state_bytes)(nst_shape shape);
+    void (*begin)(nst_loss *loss);
+    void (*accumulate)(nst_loss *loss, size_t row0, size_t row1, const void *features);
+    double (*finish)(nst_loss *loss); /* the plain sum */
+    /* gradient += scale * d(plain sum)/d(features) over the rows; after finish() of the same features. */
+    void (*seed)(nst_loss *loss, size_t row0, size_t row1, double scale, const void *features, void *gradient);
+} nst_loss_class;
+
+struct nst_loss {
+    const nst_loss_class *class;
+    nst_loss_tools tools;
+    nst_shape shape;    /* of the picture's features at the layer */
+    const void *target; /* lent */
+    void *state;        /* state_bytes() */
+    void *workspace;    /* workspace_bytes(); may be shared by losses that are not at work at the same time */
+    double factor;      /* class->factor() */
+    double weight;      /* alpha, beta or tv, times the layer's weight */
+    double value;       /* weight * factor * plain sum, of the latest features */
+};
+
+extern const nst_loss_class nst_loss_content, nst_loss_gram, nst_loss_tv;
+
+/* Whole features at once: begin, accumulate, finish. Stores and returns loss->value. */
+double nst_loss_evaluate(nst_loss *loss, const void *features);
+/* gradient += d value / d features. */
+void nst_loss_differentiate(nst_loss *loss, const void *features, void *gradient);
+
+#endif

@@ -1,0 +1,131 @@
+#include "net/network.h"
+
+#include <string.h>
+
+#include "base/size.h"
+
+/* Affine maps y = A x + b from RGB 0..1. */
+static const struct {
+    double scale[3], mean[3]; /* y = (x scale - mean) in output channel order */
+    int from[3];              /* output channel i reads colour from[i] */
+} preprocessings[] = {
+    [NST_PREPROCESSING_TORCH] = {{1 / 0.229, 1 / 0.224, 1 / 0.225}, {0.485 / 0.229, 0.456 / 0.224, 0.406 / 0.225}, {0, 1, 2}},
+    [NST_PREPROCESSING_CAFFE] = {{255, 255, 255}, {103.939, 116.779, 123.68}, {2, 1, 0}},
+    [NST_PREPROCESSING_UNIT] = {{1, 1, 1}, {0, 0, 0}, {0, 1, 2}},
+};
+
+/* matrix (3, 3) and bias (3) of the preprocessing, followed by the file's own 1x1 convolution if it has one. */
+static void fold_input(const nst_weights *weights, nst_preprocessing preprocessing, nst_real matrix[9], nst_real bias[3])
+{
+    const float *weight = weights->has_input_conv ? weights->input_conv.weight : NULL;
+    for (int out = 0; out < 3; out++) {
+        double row[3] = {0, 0, 0}, sum = weight ? (double)weights->input_conv.bias[out] : 0;
+        for (int mid = 0; mid < 3; mid++) {
+            double w = weight ? (double)weight[3 * out + mid] : (out == mid);
+            row[preprocessings[preprocessing].from[mid]] += w * preprocessings[preprocessing].scale[mid];
+            sum -= w * preprocessings[preprocessing].mean[mid];
+        }
+        for (int in = 0; in < 3; in++) matrix[3 * out + in] = (nst_real)row[in];
+        bias[out] = (nst_real)sum;
+    }
+}
+
+#ifdef NST_REAL_DOUBLE
+static size_t conv_values(const nst_conv_weights *conv)
+{
+    return conv->out_channels * (conv->in_channels * conv->size * conv->size + 1);
+}
+
+static const nst_real *convert(const float *from, size_t count, nst_real **to)
+{
+    nst_real *begin = *to;
+    for (size_t i = 0; i < count; i++) begin[i] = (nst_real)from[i];
+    *to += count;
+    return begin;
+}
+
+static int32_t take_convs(nst_network *network, const nst_weights *weights, size_t count, nst_error *error)
+{
+    size_t total = 0;
+    nst_real *to;
+    for (size_t i = 0; i < count; i++) total += conv_values(&weights->convs[i]);
+    to = network->storage = nst_alloc_array(&network->ctx->memory, total, sizeof *to);
+    if (!to) return nst_fail_nomem(error, "the weights");
+    for (size_t i = 0; i < count; i++) {
+        const nst_conv_weights *from = &weights->convs[i];
+        network->convs[i].weight = convert(from->weight, conv_values(from) - from->out_channels, &to);
+        network->convs[i].bias = convert(from->bias, from->out_channels, &to);
+    }
+    return NST_OK;
+}
+#else
+/* The model's own arrays serve as they are. */
+static int32_t take_convs(nst_network *network, const nst_weights *weights, size_t count, nst_error *error)
+{
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        network->convs[i].weight = weights->convs[i].weight;
+        network->convs[i].bias = weights->convs[i].bias;
+    }
+    return NST_OK;
+}
+#endif
+
+static int32_t fill(nst_network *network, const nst_weights *weights, size_t deepest, nst_error *error)
+{
+    size_t convs = 0;
+    for (size_t i = 0; i <= deepest; i++, network->layer_count++) {
+        if (!nst_topology_layer(weights, i, &network->layers[i]))
+            return nst_fail(error, NST_ERR_INTERNAL, "layer %zu is beyond the model", i);
+        convs = network->layers[i].conv + 1;
+    }
+    for (size_t i = 0; i < convs; i++) {
+        const nst_conv_weights *from = &weights->convs[i];
+        network->convs[i] = (nst_conv){from->in_channels, from->out_channels, from->size, network->config.padding, NULL, NULL};
+    }
+    fold_input(weights, network->config.preprocessing, network->input_weight, network->input_bias);
+    network->input = (nst_conv){3, 3, 1, NST_PAD_ZERO, network->input_weight, network->input_bias};
+    return take_convs(network, weights, convs, error);
+}
+
+int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config *config, size_t deepest, nst_network **out,
+                        nst_error *error)
+{
+    nst_network *network = nst_alloc_zero(&ctx->memory, sizeof *network);
+    int32_t status;
+    *out = NULL;
+    if (!network) return nst_fail_nomem(error, "the network");
+    network->ctx = ctx;
+    network->model = nst_model_ref(model);
+    network->config = *config;
+    status = fill(network, &model->weights, deepest, error);
+    if (status < 0) nst_network_free(network);
+    else *out = network;
+    return status;
+}
+
+void nst_network_free(nst_network *network)
+{
+    if (!network) return;
+    nst_model_unref(network->model);
+    nst_free(&network->ctx->memory, network->storage);
+    nst_free(&network->ctx->memory, network);
+}
+
+nst_real nst_network_pool_scale(const nst_network_config *config)
+{
+    if (!config->pooling_rescale || config->pooling == NST_POOL_MAX) return 1;
+    return config->pooling == NST_POOL_AVERAGE ? (nst_real)2 : (nst_real)0.78;
+}
+
+bool nst_network_config_equal(const nst_network_config *a, const nst_network_config *b)
+{
+    return a->pooling == b->pooling && a->pooling_rescale == b->pooling_rescale && a->padding == b->padding &&
+           a->preprocessing == b->preprocessing;
+}
+
+nst_shape nst_network_shape(const nst_network *network, size_t layer, size_t width, size_t height)
+{
+    int pools = network->layers[layer].pools + (network->layers[layer].kind == NST_LAYER_POOL);
+    return (nst_shape){network->layers[layer].channels, height >> pools, width >> pools};
+}

@@ -1,0 +1,42 @@
+/* The network as data: a list of layers down to the deepest one asked for, with the weights in the engine's arithmetic. Immutable. */
+#ifndef NST_NET_NETWORK_H
+#define NST_NET_NETWORK_H
+
+#include "kernels/kernels.h"
+#include "weights/model.h"
+#include "weights/topology.h"
+
+typedef struct nst_network_config {
+    nst_pool_mode pooling;
+    bool pooling_rescale; /* average x 2, L2 x 0.78: about the magnitude of max pooling (crowsonkb, style-transfer-pytorch) */
+    nst_pad_mode padding;
+    nst_preprocessing preprocessing;
+} nst_network_config;
+
+typedef struct nst_network {
+    nst_ctx *ctx;
+    nst_model *model;
+    nst_network_config config;
+    nst_layer layers[NST_MAX_LAYERS];
+    size_t layer_count;
+    /* RGB 0..1 to what conv1_1 expects, an affine map of three channels: a 1x1 convolution. Where the file has one of its own,
+     * both are folded into one. */
+    nst_conv input;
+    nst_real input_weight[9], input_bias[3];
+    nst_conv convs[NST_MAX_CONVS];
+    nst_real *storage; /* the convolutions' numbers, where they had to be converted */
+} nst_network;
+
+/* Layers 0 .. `deepest` of the model. */
+int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config *config, size_t deepest, nst_network **out,
+                        nst_error *error);
+void nst_network_free(nst_network *network);
+
+/* Factor on the pooling's result. */
+nst_real nst_network_pool_scale(const nst_network_config *config);
+bool nst_network_config_equal(const nst_network_config *a, const nst_network_config *b);
+
+/* Shape of a layer's output for an image of the given size; a dimension of 0 means the image is too small. */
+nst_shape nst_network_shape(const nst_network *network, size_t layer, size_t width, size_t height);
+
+#endif

@@ -1,0 +1,41 @@
+/* One image size through a network, forward and backward. All memory is taken when the pass is made.
+ *
+ * Gradients can enter at any layer: the layers of interest are "tapped". forward() hands the features of every tapped layer to
+ * observe(); backward() goes from the deepest tapped layer to the pixels and lets inject() add to the gradient at each. */
+#ifndef NST_NET_PASS_H
+#define NST_NET_PASS_H
+
+#include <stdatomic.h>
+
+#include "net/network.h"
+
+typedef struct nst_pass nst_pass;
+
+/* `layer` indexes the network's layers; `features` lie in the kernel table's layout. */
+typedef int32_t (*nst_observe_fn)(void *user, size_t layer, nst_shape shape, const void *features);
+typedef int32_t (*nst_inject_fn)(void *user, size_t layer, nst_shape shape, const void *features, void *gradient);
+
+typedef struct nst_pass_config {
+    nst_ctx *ctx;
+    const nst_kernels *kernels;
+    const nst_exec *exec;
+    const nst_network *network;
+    size_t width, height;
+    const bool *tapped; /* one per layer of the network */
+    bool backward;      /* false: nothing is kept for a way back, and memory is reused from layer to layer */
+    const _Atomic int *cancel; /* polled before every layer; NULL: never */
+} nst_pass_config;
+
+/* NST_ERR_INVALID_ARG, naming the smallest size, if the image is too small for the deepest layer. */
+int32_t nst_pass_new(const nst_pass_config *config, nst_pass **out, nst_error *error);
+void nst_pass_free(nst_pass *pass);
+
+/* image (3, height, width): RGB 0..1, planar. NST_ERR_CANCELLED, or what observe() returned if negative. */
+int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn observe, void *user);
+/* gradient (3, height, width) = d loss / d image; after forward() of the same image. */
+int32_t nst_pass_backward(nst_pass *pass, nst_inject_fn inject, void *user, nst_real *gradient);
+
+/* Name of the first layer whose features are not all finite, or NULL. Only for passes made with `backward`. */
+const char *nst_pass_non_finite_layer(const nst_pass *pass);
+
+#endif

@@ -1,0 +1,181 @@
+#include "session/settings.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/number.h"
+
+/* ---- layer lists ---- */
+
+static void list_layers(const nst_weights *weights, char *text, size_t capacity)
+{
+    nst_layer layer;
+    size_t length = 0;
+    for (size_t i = 0; nst_topology_layer(weights, i, &layer) && length + 1 < capacity; i++)
+        length += (size_t)snprintf(text + length, capacity - length, "%s%s", i ? " " : "", layer.name);
+}
+
+static int32_t find_layer(const nst_weights *weights, const char *key, const char *name, size_t *index, nst_error *error)
+{
+    char valid[600];
+    nst_layer layer;
+    for (*index = 0; nst_topology_layer(weights, *index, &layer); ++*index)
+        if (strcmp(layer.name, name) == 0) return NST_OK;
+    list_layers(weights, valid, sizeof valid);
+    return nst_fail(error, NST_ERR_NOT_FOUND, "%s: this model has no layer '%s'; it has: %s", key, name, valid);
+}
+
+/* The next item of a comma-separated list, without surrounding blanks; false at the end. */
+static bool next_item(const char **list, char *item, size_t capacity)
+{
+    size_t length = strcspn(*list, ",");
+    const char *start = *list;
+    if (!*start) return false;
+    *list += length + (start[length] == ',');
+    while (length && *start == ' ') start++, length--;
+    while (length && start[length - 1] == ' ') length--;
+    if (length >= capacity) length = capacity - 1;
+    memcpy(item, start, length);
+    item[length] = '\0';
+    return true;
+}
+
+static int32_t parse_layer(const nst_weights *weights, const char *key, char *item, nst_layer_choice *choice, nst_error *error)
+{
+    char *colon = strchr(item, ':');
+    choice->weight_given = colon != NULL;
+    if (colon) {
+        *colon = '\0';
+        nst_parse_f64(colon + 1, &choice->weight); /* checked when the option was set */
+    }
+    return find_layer(weights, key, item, &choice->layer, error);
+}
+
+static int32_t parse_layers(const nst_options *options, nst_option_id id, const nst_weights *weights, nst_layer_choices *out,
+                            nst_error *error)
+{
+    const char *key = nst_option_entry(id)->key, *list = nst_option_text(options, id);
+    char item[64];
+    while (next_item(&list, item, sizeof item)) {
+        nst_layer_choice choice;
+        int32_t status = parse_layer(weights, key, item, &choice, error);
+        if (status < 0) return status;
+        for (size_t i = 0; i < out->count; i++)
+            if (out->items[i].layer == choice.layer)
+                return nst_fail(error, NST_ERR_INVALID_ARG, "%s: layer %s is named twice", key, item);
+        out->items[out->count++] = choice; /* distinct layers: no more than the model has */
+    }
+    return NST_OK;
+}
+
+/* Also after a change of dialect: weights that were not given follow it. */
+static void default_layer_weights(nst_dialect dialect, nst_layer_choices *choices)
+{
+    for (size_t i = 0; i < choices->count; i++)
+        if (!choices->items[i].weight_given) choices->items[i].weight = nst_dialect_layer_weight(dialect, choices->count);
+}
+
+static void include_deepest(const nst_layer_choices *choices, size_t *deepest)
+{
+    for (size_t i = 0; i < choices->count; i++)
+        if (choices->items[i].layer > *deepest) *deepest = choices->items[i].layer;
+}
+
+static int32_t resolve_layers(const nst_options *options, const nst_weights *weights, bool has_content, size_t style_count,
+                              nst_settings *out, nst_error *error)
+{
+    int32_t status = NST_OK;
+    if (has_content) status = parse_layers(options, NST_OPT_CONTENT_LAYERS, weights, &out->content, error);
+    if (status >= 0 && style_count > 0) status = parse_layers(options, NST_OPT_STYLE_LAYERS, weights, &out->style, error);
+    default_layer_weights(out->dialect, &out->content);
+    default_layer_weights(out->dialect, &out->style);
+    include_deepest(&out->content, &out->deepest);
+    include_deepest(&out->style, &out->deepest);
+    return status;
+}
+
+/* ---- the rest ---- */
+
+static int32_t resolve_style_weights(const nst_options *options, size_t style_count, double weights[NST_MAX_STYLES],
+                                     nst_error *error)
+{
+    const char *list = nst_option_text(options, NST_OPT_STYLE_WEIGHTS);
+    bool automatic = strcmp(list, "auto") == 0;
+    char item[64];
+    size_t count = 0;
+    double sum = 0;
+    while (!automatic && next_item(&list, item, sizeof item) && count < NST_MAX_STYLES) nst_parse_f64(item, &weights[count++]);
+    if (!automatic && count != style_count)
+        return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights has %zu numbers for %zu style images", count, style_count);
+    for (size_t i = 0; i < style_count; i++) sum += automatic ? (weights[i] = 1) : weights[i];
+    if (style_count > 0 && !(sum > 0)) return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights are all zero");
+    for (size_t i = 0; i < style_count; i++) weights[i] /= sum;
+    return NST_OK;
+}
+
+static int32_t resolve_network(const nst_options *options, const nst_weights *weights, nst_network_config *out, nst_error *error)
+{
+    static const nst_pad_mode pads[] = {[NST_PADDING_ZERO] = NST_PAD_ZERO, [NST_PADDING_REFLECT] = NST_PAD_REFLECT,
+                                        [NST_PADDING_REPLICATE] = NST_PAD_REPLICATE};
+    int padding = (int)nst_option_number(options, NST_OPT_PADDING); /* choices in the enum's order, auto first */
+    int preprocessing = (int)nst_option_number(options, NST_OPT_PREPROCESSING);
+    if (padding == NST_PADDING_AUTO) padding = weights->padding == NST_PADDING_AUTO ? NST_PADDING_ZERO : (int)weights->padding;
+    if (preprocessing == 0) preprocessing = (int)weights->preprocessing;
+    if (preprocessing == NST_PREPROCESSING_UNKNOWN)
+        return nst_fail(error, NST_ERR_PREPROCESSING,
+                        "it is not known what pixels the weights '%s' expect: set the option preprocessing to torch (RGB, mean and "
+                        "deviation) or caffe (BGR 0..255 minus mean)", weights->source);
+    out->padding = pads[padding];
+    out->preprocessing = (nst_preprocessing)preprocessing;
+    out->pooling = (nst_pool_mode)nst_option_number(options, NST_OPT_POOLING);
+    out->pooling_rescale = nst_option_number(options, NST_OPT_POOLING_RESCALE) != 0;
+    return NST_OK;
+}
+
+static void resolve_optimizer(const nst_options *options, nst_optim_config *out)
+{
+    out->kind = (nst_optimizer_kind)nst_option_number(options, NST_OPT_OPTIMIZER);
+    out->history = (int)nst_option_number(options, NST_OPT_HISTORY);
+    out->line_search = (nst_line_search)nst_option_number(options, NST_OPT_LINE_SEARCH);
+    out->learning_rate = nst_option_number(options, NST_OPT_LEARNING_RATE);
+    out->lower = 0;
+    out->upper = 1;
+}
+
+static double number_or(const nst_options *options, nst_option_id id, double automatic)
+{
+    double value = nst_option_number(options, id);
+    return isnan(value) ? automatic : value;
+}
+
+static void resolve_scalars(const nst_options *options, nst_settings *out)
+{
+    nst_dialect_defaults defaults;
+    out->dialect = (nst_dialect)nst_option_number(options, NST_OPT_DIALECT);
+    defaults = nst_dialect_get_defaults(out->dialect);
+    out->alpha = number_or(options, NST_OPT_ALPHA, defaults.alpha);
+    out->beta = number_or(options, NST_OPT_BETA, defaults.beta);
+    out->tv = number_or(options, NST_OPT_TV, defaults.tv);
+    out->style_scale = nst_option_number(options, NST_OPT_STYLE_SCALE);
+    out->init = (nst_init)nst_option_number(options, NST_OPT_INIT);
+    out->init_noise = nst_option_number(options, NST_OPT_INIT_NOISE);
+    out->seed = (uint64_t)nst_option_number(options, NST_OPT_SEED);
+    out->size = (size_t)nst_option_number(options, NST_OPT_SIZE);
+    out->scales = (size_t)nst_option_number(options, NST_OPT_SCALES);
+    out->iterations = (uint32_t)nst_option_number(options, NST_OPT_ITERATIONS);
+    out->tolerance = nst_option_number(options, NST_OPT_TOLERANCE);
+}
+
+int32_t nst_settings_resolve(const nst_options *options, const nst_model *model, bool has_content, size_t style_count,
+                             nst_settings *out, nst_error *error)
+{
+    int32_t status;
+    memset(out, 0, sizeof *out);
+    resolve_scalars(options, out);
+    resolve_optimizer(options, &out->optim);
+    status = resolve_network(options, &model->weights, &out->network, error);
+    if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
+    if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);
+    return status;
+}

@@ -1,0 +1,48 @@
+/* Options resolved against a model: names become layers, "auto" becomes a number. */
+#ifndef NST_SESSION_SETTINGS_H
+#define NST_SESSION_SETTINGS_H
+
+#include "loss/dialect.h"
+#include "net/network.h"
+#include "optim/optim.h"
+#include "session/options.h"
+
+#define NST_MAX_STYLES 64
+
+typedef struct nst_layer_choice {
+    size_t layer; /* index into the topology */
+    double weight;
+    bool weight_given; /* false: the dialect decides */
+} nst_layer_choice;
+
+typedef struct nst_layer_choices {
+    nst_layer_choice items[NST_MAX_LAYERS];
+    size_t count;
+} nst_layer_choices;
+
+/* In the order of the option `init`. */
+typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_NOISE, NST_INIT_GRAY, NST_INIT_STYLE, NST_INIT_IMAGE } nst_init;
+
+typedef struct nst_settings {
+    nst_dialect dialect;
+    double alpha, beta, tv;
+    nst_layer_choices content, style; /* empty where there is no image for them */
+    double style_weights[NST_MAX_STYLES]; /* sum 1 */
+    double style_scale;
+    nst_init init;
+    double init_noise;
+    uint64_t seed;
+    size_t size, scales;
+    uint32_t iterations;
+    double tolerance;
+    nst_optim_config optim;
+    nst_network_config network;
+    size_t deepest; /* layer that the network must reach */
+} nst_settings;
+
+/* NST_ERR_NOT_FOUND for a layer the model does not have (naming those it has), NST_ERR_INVALID_ARG for a layer named twice or a
+ * wrong number of style weights, NST_ERR_PREPROCESSING. */
+int32_t nst_settings_resolve(const nst_options *options, const nst_model *model, bool has_content, size_t style_count,
+                             nst_settings *out, nst_error *error);
+
+#endif
