@@ -2,6 +2,8 @@
 #ifndef NST_SESSION_PICTURE_H
 #define NST_SESSION_PICTURE_H
 
+#include <stdbool.h>
+
 #include "base/context.h"
 #include "base/real.h"
 #include "nst/image.h"

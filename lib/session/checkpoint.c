@@ -1,0 +1,356 @@
+/* Checkpoints: the whole state of a session as a safetensors file, read back by the same hardened reader as weights.
+ *
+ * Tensors: "optimizer/<name>" for every array of the optimiser, "session/<name>" and "optimizer/<name>" of one F64 for every scalar.
+ * Metadata: the options, and what the state belongs to (model, images, arithmetic), so that a wrong one is told apart. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "session/picture.h"
+#include "session/session.h"
+#include "weights/safetensors.h"
+#include "weights/sha256.h"
+
+#define CHECKPOINT_VERSION "1"
+
+/* ---- the session's own scalars ---- */
+
+typedef int32_t (*scalar_fn)(void *user, const char *name, double *value);
+
+static int32_t visit_count(scalar_fn scalar, void *user, const char *name, uint32_t limit, uint32_t *value)
+{
+    double number = *value;
+    int32_t status = scalar(user, name, &number);
+    if (status < 0) return status;
+    if (!(number >= 0 && number <= limit) || number != floor(number)) return NST_ERR_CHECKPOINT_FORMAT;
+    *value = (uint32_t)number;
+    return NST_OK;
+}
+
+/* Reads or writes every scalar of the session; the one list of them. */
+static int32_t visit_session(nst_session *session, scalar_fn scalar, void *user)
+{
+    struct {
+        const char *name;
+        uint32_t limit, value;
+    } counts[] = {
+        {"session/scale", (uint32_t)session->schedule.count - 1, (uint32_t)session->scale},
+        {"session/scale_iteration", UINT32_MAX, session->scale_iteration},
+        {"session/iteration", UINT32_MAX, session->iteration},
+        {"session/past_evaluations", UINT32_MAX, session->past_evaluations},
+        {"session/bounded", 1, session->bounded},
+        {"session/bounded_left", NST_BOUNDED_ITERATIONS, session->bounded_left},
+        {"session/early", NST_STOP_NUMERIC, (uint32_t)session->early},
+    };
+    int32_t status = scalar(user, "session/seconds", &session->seconds);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0] && status >= 0; i++)
+        status = visit_count(scalar, user, counts[i].name, counts[i].limit, &counts[i].value);
+    for (size_t i = 0; i <= NST_TOLERANCE_WINDOW && status >= 0; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "session/window%zu", i);
+        status = scalar(user, name, &session->window[i]);
+    }
+    if (status < 0) return status;
+    session->scale = counts[0].value;
+    session->scale_iteration = counts[1].value;
+    session->iteration = counts[2].value;
+    session->past_evaluations = counts[3].value;
+    session->bounded = counts[4].value != 0;
+    session->bounded_left = counts[5].value;
+    session->early = (nst_stop_reason)counts[6].value;
+    return NST_OK;
+}
+
+static int32_t visit_terms(nst_session *session, scalar_fn scalar, void *user)
+{
+    int32_t status = NST_OK;
+    for (size_t i = 0; i < session->term_count && status >= 0; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "session/term%zu", i);
+        status = scalar(user, name, &session->terms[i].value);
+    }
+    return status;
+}
+
+/* ---- what a checkpoint belongs to ---- */
+
+#define IDENTITY_TEXT ((NST_MAX_STYLES + 1) * NST_SHA256_HEX)
+
+static void hash_image(const nst_image *image, char hex[NST_SHA256_HEX])
+{
+    nst_sha256 hash;
+    uint32_t size[2] = {image->width, image->height};
+    size_t plane_bytes = (size_t)image->width * image->height * sizeof(float);
+    nst_sha256_init(&hash);
+    nst_sha256_update(&hash, size, sizeof size);
+    for (int plane = 0; plane < (image->has_alpha ? 4 : 3); plane++)
+        nst_sha256_update(&hash, nst_image_plane_const(image, plane), plane_bytes);
+    nst_sha256_final(&hash, hex);
+}
+
+/* "content hash,style hash,...", with "none" where there is no content image. */
+static void identify_images(const nst_targets *targets, char text[IDENTITY_TEXT])
+{
+    char hex[NST_SHA256_HEX] = "none";
+    size_t length;
+    if (targets->content) hash_image(targets->content, hex);
+    length = (size_t)snprintf(text, IDENTITY_TEXT, "%s", hex);
+    for (uint32_t i = 0; i < targets->style_count; i++) {
+        hash_image(targets->styles[i], hex);
+        length += (size_t)snprintf(text + length, IDENTITY_TEXT - length, ",%s", hex);
+    }
+}
+
+/* ---- writing ---- */
+
+typedef struct collector {
+    nst_memory *memory;
+    nst_tensor_data *tensors;
+    struct {
+        char name[48];
+        double value;
+    } *own; /* names, and the values of scalars, which visitors only lend */
+    size_t count, capacity;
+    const char *prefix;
+} collector;
+
+static int32_t grow(collector *c)
+{
+    size_t capacity = c->capacity ? 2 * c->capacity : 128;
+    void *tensors = nst_realloc(c->memory, c->tensors, capacity * sizeof *c->tensors);
+    void *own;
+    if (!tensors) return NST_ERR_NOMEM;
+    c->tensors = tensors;
+    own = nst_realloc(c->memory, c->own, capacity * sizeof *c->own);
+    if (!own) return NST_ERR_NOMEM;
+    c->own = own;
+    c->capacity = capacity;
+    return NST_OK;
+}
+
+static int32_t collect(collector *c, const char *name, const char *dtype, const void *data, size_t count, size_t bytes)
+{
+    nst_tensor_data *tensor;
+    if (c->count == c->capacity && grow(c) < 0) return NST_ERR_NOMEM;
+    snprintf(c->own[c->count].name, sizeof c->own[c->count].name, "%s%s", c->prefix, name);
+    tensor = &c->tensors[c->count++];
+    *tensor = (nst_tensor_data){.dtype = dtype, .rank = 1, .shape = {count}, .data = data, .bytes = bytes};
+    return NST_OK;
+}
+
+static int32_t collect_array(void *user, const char *name, nst_real *values, size_t count)
+{
+    return collect(user, name, NST_REAL_DTYPE, values, count, count * sizeof *values);
+}
+
+static int32_t collect_scalar(void *user, const char *name, double *value)
+{
+    collector *c = user;
+    int32_t status = collect(c, name, "F64", NULL, 1, sizeof *value);
+    if (status >= 0) c->own[c->count - 1].value = *value;
+    return status;
+}
+
+/* The collector's arrays have stopped moving: now pointers into them hold. */
+static void settle(collector *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        c->tensors[i].name = c->own[i].name;
+        if (!c->tensors[i].data) c->tensors[i].data = &c->own[i].value;
+    }
+}
+
+static int32_t collect_state(nst_session *session, collector *c)
+{
+    nst_state_visitor visitor = {collect_array, collect_scalar, c};
+    int32_t status;
+    c->prefix = "";
+    status = visit_session(session, collect_scalar, c);
+    if (status >= 0) status = visit_terms(session, collect_scalar, c);
+    c->prefix = "optimizer/";
+    if (status >= 0) status = nst_optimizer_visit_state(session->optimizer, &visitor);
+    settle(c);
+    return status;
+}
+
+typedef struct writing {
+    nst_ctx *ctx;
+    const collector *state;
+    const char *(*metadata)[2];
+    size_t pairs;
+} writing;
+
+static int32_t produce(void *user, const nst_writer *writer, nst_error *error)
+{
+    writing *w = user;
+    return nst_safetensors_write(w->ctx, writer, w->state->tensors, w->state->count, (const char *const(*)[2])w->metadata, w->pairs,
+                                 error);
+}
+
+static int32_t write_state(nst_session *session, const collector *state, const char *options, const char *path, nst_error *error)
+{
+    char images[IDENTITY_TEXT];
+    const char *metadata[][2] = {{"nst:checkpoint", CHECKPOINT_VERSION},
+                                 {"nst:options", options},
+                                 {"nst:real", NST_REAL_NAME},
+                                 {"nst:model", session->targets->model->weights.fingerprint},
+                                 {"nst:images", images}};
+    writing w = {session->ctx, state, metadata, sizeof metadata / sizeof metadata[0]};
+    identify_images(session->targets, images);
+    return nst_file_replace(session->ctx, path, true, produce, &w, error);
+}
+
+int32_t nst_session_write_checkpoint(nst_session *session, const char *path, nst_error *error)
+{
+    collector state = {.memory = &session->ctx->memory};
+    size_t length = nst_options_write_json(session->options, true, NULL, 0);
+    char *options;
+    int32_t status = NST_OK;
+    if (!session->optimizer || nst_optimizer_evaluations(session->optimizer) == 0)
+        return nst_fail(error, NST_ERR_STATE, "there is nothing to save before the first step");
+    if (session->restart_pending || session->plan_pending) status = nst_session_apply_changes(session, error);
+    if (status < 0) return status;
+    options = nst_alloc(&session->ctx->memory, length + 1);
+    if (!options) return nst_fail_nomem(error, "a checkpoint");
+    nst_options_write_json(session->options, true, options, length + 1);
+    status = collect_state(session, &state);
+    if (status < 0) nst_fail_nomem(error, "a checkpoint");
+    else status = write_state(session, &state, options, path, error);
+    nst_free(state.memory, state.tensors);
+    nst_free(state.memory, state.own);
+    nst_free(state.memory, options);
+    return status;
+}
+
+/* ---- reading ---- */
+
+typedef struct restoring {
+    nst_ctx *ctx;
+    nst_bytes bytes;
+    nst_tensor_list list;
+    const char *path, *prefix;
+    nst_error *error;
+} restoring;
+
+static int32_t bad(const restoring *r, const char *what, const char *name)
+{
+    return nst_fail(r->error, NST_ERR_CHECKPOINT_FORMAT, "the checkpoint '%s' %s%s", r->path, what, name);
+}
+
+static int32_t restore(restoring *r, const char *name, nst_dtype dtype, void *to, size_t count, size_t bytes)
+{
+    char full[64];
+    const nst_tensor_entry *entry;
+    snprintf(full, sizeof full, "%s%s", r->prefix, name);
+    entry = nst_tensor_list_find(&r->list, full);
+    if (!entry) return bad(r, "lacks ", full);
+    if (entry->dtype != dtype || entry->rank != 1 || entry->shape[0] != count || entry->bytes != bytes)
+        return bad(r, "has another size or type for ", full);
+    return nst_bytes_read(&r->bytes, entry->offset, to, bytes, r->error);
+}
+
+static int32_t restore_array(void *user, const char *name, nst_real *values, size_t count)
+{
+    nst_dtype dtype = sizeof *values == sizeof(double) ? NST_DTYPE_F64 : NST_DTYPE_F32;
+    return restore(user, name, dtype, values, count, count * sizeof *values);
+}
+
+static int32_t restore_scalar(void *user, const char *name, double *value)
+{
+    return restore(user, name, NST_DTYPE_F64, value, 1, sizeof *value);
+}
+
+static int32_t expect(restoring *r, const char *key, const char *expected, const char *complaint)
+{
+    char *value = NULL;
+    int32_t status = nst_safetensors_metadata(r->ctx, &r->bytes, key, &value, r->error);
+    if (status >= 0 && (!value || strcmp(value, expected) != 0)) status = bad(r, complaint, "");
+    nst_free(&r->ctx->memory, value);
+    return status;
+}
+
+static int32_t check_identity(restoring *r, const nst_targets *targets)
+{
+    char images[IDENTITY_TEXT];
+    int32_t status;
+    identify_images(targets, images);
+    status = expect(r, "nst:checkpoint", CHECKPOINT_VERSION, "is not one of libnst, or of another version");
+    if (status >= 0) status = expect(r, "nst:real", NST_REAL_NAME, "was made in another arithmetic");
+    if (status >= 0) status = expect(r, "nst:model", targets->model->weights.fingerprint, "belongs to other weights");
+    if (status >= 0) status = expect(r, "nst:images", images, "belongs to other images");
+    return status;
+}
+
+static int32_t read_options(restoring *r, nst_options *options)
+{
+    char *text = NULL;
+    int32_t status = nst_safetensors_metadata(r->ctx, &r->bytes, "nst:options", &text, r->error);
+    if (status >= 0 && !text) status = bad(r, "has no options", "");
+    if (status >= 0) status = nst_options_parse_json(options, text, strlen(text), r->error);
+    if (status == NST_ERR_PARAMS_FORMAT) status = bad(r, "has invalid options", "");
+    nst_free(&r->ctx->memory, text);
+    return status;
+}
+
+/* The optimiser is made around a blank picture, which the state then replaces. */
+static int32_t open_blank(nst_session *session, nst_error *error)
+{
+    size_t values = nst_picture_values(nst_session_width(session), nst_session_height(session));
+    nst_real *blank = nst_alloc_array(&session->ctx->memory, values, sizeof *blank);
+    int32_t status;
+    if (!blank) return nst_fail_nomem(error, "the picture");
+    memset(blank, 0, values * sizeof *blank);
+    status = nst_session_open_scale(session, blank, error);
+    nst_free(&session->ctx->memory, blank);
+    return status;
+}
+
+static int32_t read_state(restoring *r, nst_session *session)
+{
+    nst_state_visitor visitor = {restore_array, restore_scalar, r};
+    uint32_t past;
+    int32_t status;
+    r->prefix = "";
+    status = visit_session(session, restore_scalar, r);
+    if (status < 0) return status;
+    past = session->past_evaluations;
+    status = open_blank(session, r->error);
+    session->past_evaluations = past;
+    if (status >= 0) status = visit_terms(session, restore_scalar, r);
+    r->prefix = "optimizer/";
+    if (status >= 0) status = nst_optimizer_visit_state(session->optimizer, &visitor);
+    return status;
+}
+
+static int32_t restore_session(restoring *r, nst_targets *targets, nst_session **out)
+{
+    nst_options *options = NULL;
+    nst_session *session = NULL;
+    int32_t status = nst_options_new(r->ctx, &options);
+    if (status < 0) return nst_fail_nomem(r->error, "options");
+    status = read_options(r, options);
+    if (status >= 0) status = nst_session_create(targets, options, NULL, &session, r->error);
+    nst_options_free(options);
+    if (status < 0) return status;
+    status = read_state(r, session);
+    if (status == NST_ERR_CHECKPOINT_FORMAT && !r->error->text[0]) bad(r, "has a count out of range", "");
+    if (status < 0) nst_session_destroy(session);
+    else *out = session;
+    return status;
+}
+
+int32_t nst_session_read_checkpoint(nst_targets *targets, const char *path, nst_session **out, nst_error *error)
+{
+    restoring r = {.ctx = targets->ctx, .path = path, .prefix = "", .error = error};
+    int32_t status = nst_bytes_open(&r.bytes, path, targets->ctx->max_weights_size, error);
+    if (status < 0) return status;
+    nst_tensor_list_init(&r.list, targets->ctx);
+    status = nst_container_safetensors.list(&r.bytes, &r.list, error);
+    if (status == NST_ERR_WEIGHTS_FORMAT) status = NST_ERR_CHECKPOINT_FORMAT;
+    if (status >= 0) status = check_identity(&r, targets);
+    if (status >= 0) status = restore_session(&r, targets, out);
+    nst_tensor_list_clear(&r.list);
+    nst_bytes_close(&r.bytes);
+    return status;
+}

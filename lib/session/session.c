@@ -1,0 +1,387 @@
+/* The run: scales, iterations, when to stop. */
+#include "session/session.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "session/picture.h"
+
+/* ---- making and freeing ---- */
+
+static void run_on_context(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
+{
+    nst_run(user, job, data, count);
+}
+
+static const nst_image *shape_giver(const nst_targets *targets)
+{
+    return targets->content ? targets->content : targets->styles[0];
+}
+
+int32_t nst_session_check_start(const nst_session *session, nst_error *error)
+{
+    const nst_settings *settings = &session->settings;
+    if (settings->init == NST_INIT_CONTENT && !session->targets->content)
+        return nst_fail(error, NST_ERR_INVALID_ARG, "init is content, but there is no content image");
+    if (settings->init == NST_INIT_STYLE && session->targets->style_count == 0)
+        return nst_fail(error, NST_ERR_INVALID_ARG, "init is style, but there is no style image");
+    if (settings->init == NST_INIT_IMAGE && !session->init)
+        return nst_fail(error, NST_ERR_INVALID_ARG, "init is image, but no start image was given");
+    return NST_OK;
+}
+
+/* The deepest layer must have at least one position at the smallest scale. */
+static int32_t check_sizes(const nst_session *session, nst_error *error)
+{
+    const nst_settings *settings = &session->settings;
+    const nst_schedule *schedule = &session->schedule;
+    nst_layer deepest;
+    size_t smallest, width = schedule->scales[0].width, height = schedule->scales[0].height;
+    if (settings->content.count + settings->style.count == 0) return NST_OK;
+    nst_topology_layer(&session->targets->model->weights, settings->deepest, &deepest);
+    smallest = (size_t)1 << (deepest.pools + (deepest.kind == NST_LAYER_POOL));
+    if (width >= smallest && height >= smallest) return NST_OK;
+    return nst_fail(error, NST_ERR_INVALID_ARG, "%s of %zux%zu is too small for layer %s, which needs at least %zux%zu",
+                    schedule->count > 1 ? "the coarsest scale" : "a picture", width, height, deepest.name, smallest, smallest);
+}
+
+static int32_t resolve(nst_session *session, nst_error *error)
+{
+    const nst_targets *targets = session->targets;
+    int32_t status = nst_settings_resolve(session->options, targets->model, targets->content != NULL, targets->style_count,
+                                          &session->settings, error);
+    if (status >= 0) status = nst_schedule_make(&session->settings, shape_giver(targets), &session->schedule, error);
+    if (status >= 0) status = check_sizes(session, error);
+    return status;
+}
+
+int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out, nst_error *error)
+{
+    nst_session *session = nst_alloc_zero(&targets->ctx->memory, sizeof *session);
+    int32_t status;
+    *out = NULL;
+    if (!session) return nst_fail_nomem(error, "a session");
+    session->ctx = nst_ctx_ref(targets->ctx);
+    session->targets = nst_targets_ref(targets);
+    session->init = nst_image_ref(init);
+    session->kernels = nst_kernels_for((int)targets->ctx->level);
+    session->exec = (nst_exec){run_on_context, targets->ctx};
+    status = options ? nst_options_copy(options, &session->options) : nst_options_new(targets->ctx, &session->options);
+    if (status < 0) nst_fail_nomem(error, "options");
+    else status = resolve(session, error);
+    if (status < 0) nst_session_destroy(session);
+    else *out = session;
+    return status;
+}
+
+void nst_session_destroy(nst_session *session)
+{
+    nst_ctx *ctx;
+    if (!session) return;
+    ctx = session->ctx;
+    nst_session_close_scale(session);
+    nst_options_free(session->options);
+    nst_image_unref(session->init);
+    nst_targets_unref(session->targets);
+    nst_free(&ctx->memory, session);
+    nst_ctx_unref(ctx);
+}
+
+size_t nst_session_width(const nst_session *session)
+{
+    return session->schedule.scales[session->scale].width;
+}
+
+size_t nst_session_height(const nst_session *session)
+{
+    return session->schedule.scales[session->scale].height;
+}
+
+uint32_t nst_session_evaluations(const nst_session *session)
+{
+    return session->past_evaluations + (session->optimizer ? nst_optimizer_evaluations(session->optimizer) : 0);
+}
+
+/* ---- the start picture ---- */
+
+static int32_t fill_start(const nst_session *session, nst_real *picture, nst_error *error)
+{
+    const nst_settings *settings = &session->settings;
+    size_t width = nst_session_width(session), height = nst_session_height(session), values = nst_picture_values(width, height);
+    const nst_image *image = NULL;
+    int32_t status = NST_OK;
+    double noise = settings->init_noise;
+    switch (settings->init) {
+    case NST_INIT_CONTENT: image = session->targets->content; break;
+    case NST_INIT_STYLE: image = session->targets->styles[0]; break;
+    case NST_INIT_IMAGE: image = session->init; break;
+    case NST_INIT_NOISE: noise = 1; break;
+    case NST_INIT_GRAY: break;
+    }
+    if (image) status = nst_picture_from_image(image, width, height, picture, error);
+    else nst_picture_fill(picture, values, (nst_real)0.5);
+    if (status >= 0) nst_picture_blend_noise(picture, values, noise, settings->seed);
+    return status;
+}
+
+static int32_t new_picture(const nst_session *session, nst_real **picture, nst_error *error)
+{
+    *picture = nst_alloc_array(&session->ctx->memory, nst_picture_values(nst_session_width(session), nst_session_height(session)),
+                               sizeof **picture);
+    return *picture ? NST_OK : nst_fail_nomem(error, "the picture");
+}
+
+int32_t nst_session_picture(nst_session *session, const nst_real **picture, nst_real **owned, nst_error *error)
+{
+    int32_t status;
+    *owned = NULL;
+    if (session->optimizer) {
+        *picture = nst_optimizer_result(session->optimizer);
+        return NST_OK;
+    }
+    status = new_picture(session, owned, error);
+    if (status >= 0) status = fill_start(session, *owned, error);
+    *picture = *owned;
+    return status;
+}
+
+/* ---- one scale ---- */
+
+static int32_t evaluate(void *user, const nst_real *x, double *f, nst_real *gradient)
+{
+    nst_session *session = user;
+    nst_journal_entry *entry = &session->journal[session->journal_count++ % NST_JOURNAL];
+    int32_t status = nst_objective_evaluate(session->objective, x, f, gradient);
+    entry->f = *f;
+    for (size_t i = 0; status >= 0 && i < session->term_count; i++) entry->terms[i] = nst_objective_get_term(session->objective, i);
+    return status;
+}
+
+int32_t nst_session_open_scale(nst_session *session, const nst_real *picture, nst_error *error)
+{
+    size_t width = nst_session_width(session), height = nst_session_height(session);
+    nst_problem problem = {nst_picture_values(width, height), evaluate, session};
+    int32_t status = nst_objective_new(session->targets, &session->settings, session->kernels, &session->exec, width, height,
+                                       &session->cancel, &session->objective, error);
+    if (status >= 0)
+        status = nst_optimizer_new(session->ctx, session->kernels, &session->exec, &session->settings.optim, &problem, picture,
+                                   &session->optimizer, error);
+    if (status < 0) {
+        nst_session_close_scale(session);
+        return status;
+    }
+    session->term_count = nst_objective_term_count(session->objective);
+    for (size_t i = 0; i < session->term_count; i++) session->terms[i] = nst_objective_get_term(session->objective, i);
+    return NST_OK;
+}
+
+void nst_session_close_scale(nst_session *session)
+{
+    session->past_evaluations = nst_session_evaluations(session);
+    nst_optimizer_free(session->optimizer);
+    nst_objective_free(session->objective);
+    session->optimizer = NULL;
+    session->objective = NULL;
+}
+
+static int32_t open_first_scale(nst_session *session, nst_error *error)
+{
+    nst_real *picture;
+    int32_t status = new_picture(session, &picture, error);
+    if (status >= 0) status = fill_start(session, picture, error);
+    if (status >= 0) status = nst_session_open_scale(session, picture, error);
+    nst_free(&session->ctx->memory, picture);
+    return status;
+}
+
+/* Moments and averages from one size to the next. */
+typedef struct resampling {
+    nst_ctx *ctx;
+    size_t from_width, from_height, width, height;
+} resampling;
+
+static int32_t resample(void *user, const nst_real *from, nst_real *to)
+{
+    const resampling *r = user;
+    return nst_picture_resample(r->ctx, from, r->from_width, r->from_height, to, r->width, r->height, true, NULL);
+}
+
+/* Opens the next scale beside the present one, so that a failure (out of memory, cancelled) leaves the present one whole. */
+static int32_t open_next_scale(nst_session *session, nst_error *error)
+{
+    nst_objective *old_objective = session->objective;
+    nst_optimizer *old_optimizer = session->optimizer;
+    uint32_t evaluations = nst_session_evaluations(session), old_past = session->past_evaluations;
+    resampling sizes = {session->ctx, nst_session_width(session), nst_session_height(session), 0, 0};
+    nst_real *picture;
+    int32_t status;
+    session->scale++;
+    sizes.width = nst_session_width(session);
+    sizes.height = nst_session_height(session);
+    session->objective = NULL;
+    session->optimizer = NULL;
+    session->past_evaluations = evaluations;
+    status = new_picture(session, &picture, error);
+    if (status >= 0)
+        status = nst_picture_resample(session->ctx, nst_optimizer_result(old_optimizer), sizes.from_width, sizes.from_height, picture,
+                                      sizes.width, sizes.height, false, error);
+    if (status >= 0) status = nst_session_open_scale(session, picture, error);
+    nst_free(&session->ctx->memory, picture);
+    if (status >= 0) status = nst_optimizer_carry_over(session->optimizer, old_optimizer, resample, &sizes);
+    if (status < 0) {
+        nst_session_close_scale(session);
+        session->scale--;
+        session->objective = old_objective;
+        session->optimizer = old_optimizer;
+        session->past_evaluations = old_past;
+        return status;
+    }
+    session->scale_iteration = 0;
+    session->early = NST_STOP_NONE;
+    nst_optimizer_free(old_optimizer);
+    nst_objective_free(old_objective);
+    return NST_OK;
+}
+
+/* ---- iterations ---- */
+
+static uint32_t iterations_left(const nst_session *session)
+{
+    uint32_t planned = nst_schedule_iterations(&session->schedule, session->settings.iterations, session->scale);
+    return planned > session->scale_iteration ? planned - session->scale_iteration : 0;
+}
+
+static bool last_scale(const nst_session *session)
+{
+    return session->scale + 1 == session->schedule.count;
+}
+
+/* The terms that belong to the accepted iterate. */
+static void take_terms(nst_session *session)
+{
+    double f = nst_optimizer_f(session->optimizer);
+    uint32_t kept = session->journal_count < NST_JOURNAL ? session->journal_count : NST_JOURNAL;
+    for (uint32_t back = 1; back <= kept; back++) {
+        const nst_journal_entry *entry = &session->journal[(session->journal_count - back) % NST_JOURNAL];
+        if (entry->f != f) continue;
+        memcpy(session->terms, entry->terms, sizeof session->terms);
+        return;
+    }
+}
+
+static void note_loss(nst_session *session)
+{
+    session->window[session->scale_iteration % (NST_TOLERANCE_WINDOW + 1)] = nst_optimizer_f(session->optimizer);
+    take_terms(session);
+}
+
+static bool fell_too_little(const nst_session *session)
+{
+    double now, then;
+    if (session->settings.tolerance <= 0 || session->scale_iteration < NST_TOLERANCE_WINDOW) return false;
+    now = session->window[session->scale_iteration % (NST_TOLERANCE_WINDOW + 1)];
+    then = session->window[(session->scale_iteration + 1) % (NST_TOLERANCE_WINDOW + 1)];
+    return then - now < session->settings.tolerance * fabs(now);
+}
+
+/* L-BFGS runs free, because clamping its iterates spoils the curvature, and ends with a few iterations inside 0..1, so that what is
+ * delivered is feasible and near the optimum of the box. */
+static bool wants_bounds(const nst_session *session)
+{
+    return session->settings.optim.kind == NST_OPTIMIZER_LBFGS && last_scale(session) && !session->bounded &&
+           (session->early != NST_STOP_NONE || iterations_left(session) <= NST_BOUNDED_ITERATIONS);
+}
+
+/* After an iteration: is there a reason to stop before the planned count? */
+static void judge(nst_session *session, bool converged)
+{
+    if (session->early != NST_STOP_NONE) {
+        session->bounded_left = converged || session->bounded_left == 0 ? 0 : session->bounded_left - 1;
+        return;
+    }
+    if (converged) session->early = NST_STOP_CONVERGED;
+    else if (fell_too_little(session)) session->early = NST_STOP_TOLERANCE;
+    session->bounded_left = wants_bounds(session) ? NST_BOUNDED_ITERATIONS : 0;
+}
+
+static nst_stop_reason scale_over(const nst_session *session)
+{
+    if (session->early != NST_STOP_NONE && session->bounded_left == 0) return session->early;
+    if (iterations_left(session) == 0) return session->early != NST_STOP_NONE ? session->early : NST_STOP_ITERATIONS;
+    return NST_STOP_NONE;
+}
+
+static int32_t numeric_failure(nst_session *session)
+{
+    const char *trouble = nst_objective_trouble(session->objective);
+    session->stop = NST_STOP_NUMERIC;
+    return nst_fail(&session->error, NST_ERR_NUMERIC,
+                    "non-finite numbers in %s after %u iterations: the picture of the last good iteration is kept; weights may be too "
+                    "large", trouble ? trouble : "the loss", session->iteration);
+}
+
+static int32_t begin_scale(nst_session *session)
+{
+    int32_t status = nst_optimizer_begin(session->optimizer);
+    if (status < 0) return status;
+    if (!isfinite(nst_optimizer_f(session->optimizer))) return numeric_failure(session);
+    note_loss(session);
+    return NST_CONTINUE;
+}
+
+static int32_t iterate(nst_session *session)
+{
+    int32_t status;
+    if (wants_bounds(session)) {
+        nst_optimizer_set_bounded(session->optimizer, true);
+        session->bounded = true;
+    }
+    status = nst_optimizer_step(session->optimizer);
+    if (status < 0) return status;
+    if (status == NST_STEP_NUMERIC) return numeric_failure(session);
+    session->iteration++;
+    session->scale_iteration++;
+    note_loss(session);
+    judge(session, status == NST_STEP_CONVERGED);
+    return NST_CONTINUE;
+}
+
+static int32_t open_scale(nst_session *session)
+{
+    int32_t status = session->optimizer ? open_next_scale(session, &session->error) : open_first_scale(session, &session->error);
+    return status < 0 ? status : begin_scale(session);
+}
+
+static int32_t advance(nst_session *session)
+{
+    nst_stop_reason over;
+    int32_t status = NST_OK;
+    if (session->restart_pending || session->plan_pending) status = nst_session_apply_changes(session, &session->error);
+    if (status < 0) return status;
+    if (!session->optimizer) return open_scale(session);
+    if (nst_optimizer_evaluations(session->optimizer) == 0) return begin_scale(session); /* an earlier one was interrupted */
+    over = scale_over(session);
+    if (over != NST_STOP_NONE && !last_scale(session)) return open_scale(session);
+    session->stop = over;
+    return over != NST_STOP_NONE ? NST_DONE : iterate(session);
+}
+
+int32_t nst_session_advance(nst_session *session)
+{
+    unsigned floating_point = nst_cpu_enter_flush();
+    double start = nst_clock_seconds();
+    int32_t status;
+    session->error.text[0] = '\0';
+    status = atomic_load(&session->cancel) ? NST_ERR_CANCELLED : advance(session);
+    if (status == NST_ERR_CANCELLED) {
+        atomic_store(&session->cancel, 0);
+        session->stop = NST_STOP_CANCELLED;
+        nst_fail(&session->error, status, "cancelled after %u iterations; a further step goes on", session->iteration);
+    } else if (status < 0 && !session->error.text[0]) {
+        nst_fail(&session->error, status, "%s", nst_strerror(status));
+    }
+    session->seconds += nst_clock_seconds() - start;
+    nst_cpu_leave_flush(floating_point);
+    return status;
+}

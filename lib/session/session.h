@@ -1,0 +1,81 @@
+/* The session's inside, shared by session.c (the run), change.c (options while it runs) and checkpoint.c (save and resume). */
+#ifndef NST_SESSION_INTERNAL_H
+#define NST_SESSION_INTERNAL_H
+
+#include "session/objective.h"
+#include "session/schedule.h"
+
+/* With more terms than losses can exist, nothing has to be checked later. */
+#define NST_MAX_TERMS (2 * NST_MAX_LAYERS + 1)
+#define NST_TOLERANCE_WINDOW 20 /* iterations over which the relative fall of the loss is judged (method: 2.1 of Gatys-type runs) */
+#define NST_BOUNDED_ITERATIONS 5 /* L-BFGS runs free and ends with this many iterations inside 0..1 */
+#define NST_JOURNAL 32
+
+/* What an evaluation found, so that the terms of the accepted one are known when a line search made several. */
+typedef struct nst_journal_entry {
+    double f;
+    nst_objective_term terms[NST_MAX_TERMS];
+} nst_journal_entry;
+
+struct nst_session {
+    nst_ctx *ctx;
+    nst_targets *targets;
+    nst_options *options;
+    nst_image *init; /* may be NULL */
+    nst_settings settings;
+    nst_schedule schedule;
+    const nst_kernels *kernels;
+    nst_exec exec;
+
+    /* The scale at work; all NULL until it is opened. */
+    size_t scale; /* index into the schedule */
+    nst_objective *objective;
+    nst_optimizer *optimizer;
+    uint32_t scale_iteration; /* iterations done at this scale */
+    bool bounded;             /* the final iterations inside 0..1 have begun */
+    nst_stop_reason early;    /* why the scale ends before its planned iterations, or NONE */
+    uint32_t bounded_left;    /* bounded iterations still to do after an early stop */
+    double window[NST_TOLERANCE_WINDOW + 1]; /* losses of the latest iterations, as a ring */
+
+    uint32_t iteration;        /* over all scales */
+    uint32_t past_evaluations; /* of scales and optimisers that are gone */
+    nst_stop_reason stop; /* as told to the caller */
+    double seconds;
+    int32_t callback_result;
+    nst_journal_entry journal[NST_JOURNAL];
+    uint32_t journal_count;
+    nst_objective_term terms[NST_MAX_TERMS]; /* of the latest accepted iteration */
+    size_t term_count;
+
+    bool restart_pending, plan_pending; /* options changed */
+    _Atomic int cancel, busy;
+    nst_error error;
+};
+
+/* A session that has checked everything but the start picture, and computed nothing. */
+int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out, nst_error *error);
+/* Is there an image for the start that the options ask for? */
+int32_t nst_session_check_start(const nst_session *session, nst_error *error);
+void nst_session_destroy(nst_session *session);
+
+/* One iteration, or the evaluation of a scale's start. The caller holds `busy`. */
+int32_t nst_session_advance(nst_session *session);
+
+/* Network, targets and optimiser of the present scale, with `picture` (of the scale's size) as the iterate. */
+int32_t nst_session_open_scale(nst_session *session, const nst_real *picture, nst_error *error);
+void nst_session_close_scale(nst_session *session);
+size_t nst_session_width(const nst_session *session);
+size_t nst_session_height(const nst_session *session);
+uint32_t nst_session_evaluations(const nst_session *session);
+/* The picture in the session's hands: the optimiser's, or the start picture where no scale is open yet (a new block in `*owned`). */
+int32_t nst_session_picture(nst_session *session, const nst_real **picture, nst_real **owned, nst_error *error);
+
+/* change.c */
+int32_t nst_session_change(nst_session *session, nst_option_id id, const char *value, nst_error *error);
+int32_t nst_session_apply_changes(nst_session *session, nst_error *error);
+
+/* checkpoint.c */
+int32_t nst_session_write_checkpoint(nst_session *session, const char *path, nst_error *error);
+int32_t nst_session_read_checkpoint(nst_targets *targets, const char *path, nst_session **out, nst_error *error);
+
+#endif
