@@ -1,0 +1,103 @@
+"""The published formulas in PyTorch, written from the papers and the original programs, independent of the C code."""
+import json
+import struct
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+BLOCKS = [2, 2, 4, 4, 4]
+
+
+def read_safetensors(path):
+    raw = open(path, "rb").read()
+    length = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8:8 + length])
+    tensors = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = entry["data_offsets"]
+        tensors[name] = np.frombuffer(raw[8 + length + begin:8 + length + end], np.float32).reshape(entry["shape"]).copy()
+    return tensors
+
+
+class Vgg:
+    """Caffe-derived VGG-19: BGR 0..255 minus mean, zero padding."""
+
+    def __init__(self, path, dtype):
+        tensors = read_safetensors(path)
+        indices = sorted({int(name.split(".")[1]) for name in tensors})
+        self.convs = [(torch.tensor(tensors["features.%d.weight" % i]).to(dtype),
+                       torch.tensor(tensors["features.%d.bias" % i]).to(dtype)) for i in indices]
+        self.mean = torch.tensor([103.939, 116.779, 123.68], dtype=dtype).view(1, 3, 1, 1)
+
+    def features(self, x, pooling, wanted):
+        """x (1, 3, H, W) RGB 0..1; returns {layer: (C, H, W)}"""
+        found, conv = {}, 0
+        x = x.flip(1) * 255 - self.mean
+        for block, size in enumerate(BLOCKS, 1):
+            for number in range(1, size + 1):
+                weight, bias = self.convs[conv]
+                conv += 1
+                x = F.conv2d(x, weight, bias, padding=1)
+                found["conv%d_%d" % (block, number)] = x[0]
+                x = F.relu(x)
+                found["relu%d_%d" % (block, number)] = x[0]
+                if all(name in found for name in wanted):
+                    return {name: found[name] for name in wanted}
+            x = F.max_pool2d(x, 2) if pooling == "max" else F.avg_pool2d(x, 2)
+        raise KeyError(wanted)
+
+
+def gram(f):
+    flat = f.reshape(f.shape[0], -1)
+    return flat @ flat.t()
+
+
+def positions(f):
+    return f.shape[1] * f.shape[2]
+
+
+def content_loss(dialect, f, p):
+    if dialect == "gatys-paper":
+        return ((f - p) ** 2).sum() / 2
+    if dialect == "normalised":
+        centred = p - p.mean((1, 2), keepdim=True)
+        return ((f - p) ** 2).sum() / (centred ** 2).sum()
+    return ((f - p) ** 2).mean()
+
+
+def style_loss(dialect, f, s):
+    n = f.shape[0]
+    if dialect == "gatys-paper":
+        return ((gram(f) / positions(f) - gram(s) / positions(s)) ** 2).sum() / (4 * n * n)
+    if dialect == "gatys-code":
+        return ((gram(f) / positions(f) - gram(s) / positions(s)) ** 2).mean() / n ** 2
+    if dialect == "neural-style":
+        return ((gram(f) / (n * positions(f)) - gram(s) / (n * positions(s))) ** 2).mean()
+    target = gram(s) / positions(s)
+    return ((gram(f) / positions(f) - target) ** 2).sum() / (target ** 2).sum()
+
+
+def total_variation(x):
+    x = x * 255
+    dx = x[:, :, :-1, 1:] - x[:, :, :-1, :-1]
+    dy = x[:, :, 1:, :-1] - x[:, :, :-1, :-1]
+    return ((dx ** 2).sum() + (dy ** 2).sum()) / 2
+
+
+def objective(vgg, dialect, pooling, x, content, style, content_layers, style_layers, alpha, beta, tv):
+    """(total, content, style, tv), each weighted; images (1, 3, H, W)"""
+    features = vgg.features(x, pooling, content_layers + style_layers)
+    with torch.no_grad():
+        p = vgg.features(content, pooling, content_layers)
+        s = vgg.features(style, pooling, style_layers)
+    mean = dialect in ("gatys-paper", "normalised")
+    cw, sw = (1 / len(content_layers), 1 / len(style_layers)) if mean else (1, 1)
+    c_term = alpha * cw * sum(content_loss(dialect, features[l], p[l]) for l in content_layers)
+    s_term = beta * sw * sum(style_loss(dialect, features[l], s[l]) for l in style_layers)
+    t_term = tv * total_variation(x)
+    if dialect == "normalised":
+        t_term = t_term / total_variation(content)
+    return c_term + s_term + t_term, c_term, s_term, t_term
