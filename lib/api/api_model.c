@@ -125,7 +125,7 @@ int32_t nst_model_get_info(const nst_model *model, nst_model_info *info)
     own.convolutions = (uint32_t)weights->conv_count;
     own.parameters = count_parameters(weights);
     own.has_input_convolution = weights->has_input_conv;
-    strcpy(own.architecture, weights->vgg16 ? "vgg16" : "vgg19");
+    memcpy(own.architecture, weights->vgg16 ? "vgg16" : "vgg19", sizeof "vgg19");
     memcpy(own.name, weights->name, sizeof own.name);
     memcpy(own.fingerprint, weights->fingerprint, sizeof own.fingerprint);
     memcpy(own.source, weights->source, sizeof own.source);

@@ -14,5 +14,6 @@ uint32_t nst_api_version(void)
 
 const char *nst_build_info(void)
 {
-    return "libnst " NST_VERSION_STRING ", BLAS: " NST_BLAS_NAME ", lcms2: " NST_YES_NO_LCMS2 ", pth: " NST_YES_NO_PTH ", h5: " NST_YES_NO_H5;
+    return "libnst " NST_VERSION_STRING ", BLAS: " NST_BLAS_NAME ", lcms2: " NST_YES_NO_LCMS2 ", pth: " NST_YES_NO_PTH ", h5: "
+           NST_YES_NO_H5;
 }

@@ -26,8 +26,10 @@ static const char *name_text(const unsigned char *head, size_t length)
 
 static const char *name_binary(const unsigned char *head, size_t length)
 {
-    if (starts_with(head, length, "MATLAB 5.0")) return "this is a MATLAB .mat file; get the PyTorch, safetensors or Keras version of the network";
-    if (starts_with(head, length, "\x93NUMPY")) return "this is a NumPy array file; get the PyTorch, safetensors or Keras version of the network";
+    if (starts_with(head, length, "MATLAB 5.0"))
+        return "this is a MATLAB .mat file; get the PyTorch, safetensors or Keras version of the network";
+    if (starts_with(head, length, "\x93NUMPY"))
+        return "this is a NumPy array file; get the PyTorch, safetensors or Keras version of the network";
     if (starts_with(head, length, "GGUF")) return "this is a GGUF file, not a VGG network";
     if (starts_with(head, length, "\x1f\x8b") || starts_with(head, length, "BZh") || starts_with(head, length, "\xfd" "7zXZ"))
         return "this is a compressed file: unpack it first";

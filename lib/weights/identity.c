@@ -19,8 +19,8 @@ static const known_file known_files[] = {
      "torchvision's vgg19-dcbb9e9d.pth (BSD-3-Clause); RGB, mean and deviation", 574673361, 574673361, NST_PREPROCESSING_TORCH},
     {"11aea017b543ff59233749d8f1cf544cda749378f5790d2fedab841fb86b7669", "vgg19-torchvision",
      "timm/vgg19.tv_in1k model.safetensors (BSD-3-Clause); RGB, mean and deviation", 574669000, 574690000, NST_PREPROCESSING_TORCH},
-    {"d01eb7cb", "vgg19-caffe", "Justin Johnson's conversion of the Caffe VGG-19, vgg19-d01eb7cb.pth; BGR, minus mean", 574600000, 574700000,
-     NST_PREPROCESSING_CAFFE},
+    {"d01eb7cb", "vgg19-caffe", "Justin Johnson's conversion of the Caffe VGG-19, vgg19-d01eb7cb.pth; BGR, minus mean", 574600000,
+     574700000, NST_PREPROCESSING_CAFFE},
     {"397923af", "vgg16-torchvision", "torchvision's vgg16-397923af.pth (BSD-3-Clause); RGB, mean and deviation", 553400000, 553500000,
      NST_PREPROCESSING_TORCH},
     {"fc3f1cce6d269bdb38a65a354fd6e8b02ca5d499e03bb122133eca229df7d44d", "vgg19-caffe",
@@ -38,7 +38,8 @@ typedef struct known_set {
 static const known_set known_sets[] = {
     /* conv1_1..conv3_4 and the biases of all 16: copies that rounded the large kernels are recognised too. */
     {"1f45cda07b79965d42c91355c499e259eb0c822cc0822dff09ce4dcf53a9a3a5", "vgg19-caffe", 8, NST_PREPROCESSING_CAFFE, NST_PADDING_ZERO},
-    {"77aa7e4deb7aecb7473209b92a6c43cfc5d211faeb974ec057331ca23bdfbff1", "vgg19-normalised", 0, NST_PREPROCESSING_UNIT, NST_PADDING_REFLECT},
+    {"77aa7e4deb7aecb7473209b92a6c43cfc5d211faeb974ec057331ca23bdfbff1", "vgg19-normalised", 0, NST_PREPROCESSING_UNIT,
+     NST_PADDING_REFLECT},
     {"3c1e0915bbddc2f248457e3cdb695e9b53757da5cfeeab26bbcc167323a14ec0", "vgg19-slim", 0, NST_PREPROCESSING_UNIT, NST_PADDING_REFLECT}};
 
 const char *nst_preprocessing_name(nst_preprocessing preprocessing)

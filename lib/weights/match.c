@@ -3,6 +3,7 @@
  * widths change (blocks of 2, 2, 4, 4, 4 or 2, 2, 3, 3, 3) and by the count. */
 #include "weights/match.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,10 +68,9 @@ static void list_names(const nst_tensor_list *list, char *text, size_t capacity)
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < list->count && i < 6; i++) {
-        size_t length = strlen(list->entries[i].name);
-        if (used + length + 3 > capacity) break;
-        if (i > 0) used += strlen(strcpy(text + used, ", "));
-        used += strlen(strcpy(text + used, list->entries[i].name));
+        const char *name = list->entries[i].name;
+        if (used + strlen(name) + 3 > capacity) break;
+        used += (size_t)snprintf(text + used, capacity - used, "%s%s", i > 0 ? ", " : "", name);
     }
 }
 
@@ -149,8 +149,9 @@ static int32_t put_in_order(candidates *found, bool order_is_network, nst_error 
         memcpy(found->kernels, by_name, count * sizeof by_name[0]);
         return NST_OK;
     }
-    return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "not a VGG network, or a convolution is missing: '%s' takes %zu channels, but %s%s%s gives "
-                    "%zu", by_name[broken].weight->name, by_name[broken].in_channels, broken ? "'" : "",
+    return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                    "not a VGG network, or a convolution is missing: '%s' takes %zu channels, but %s%s%s gives %zu",
+                    by_name[broken].weight->name, by_name[broken].in_channels, broken ? "'" : "",
                     broken ? by_name[broken - 1].weight->name : "the image", broken ? "' before it" : "",
                     broken ? by_name[broken - 1].out_channels : (size_t)3);
 }

@@ -16,7 +16,8 @@ static const struct {
     nst_dtype dtype;
     size_t bits;
 } dtypes[] = {{"F32", NST_DTYPE_F32, 32},    {"F64", NST_DTYPE_F64, 64},     {"F16", NST_DTYPE_F16, 16},     {"BF16", NST_DTYPE_BF16, 16},
-              {"BOOL", NST_DTYPE_OTHER, 8},  {"U8", NST_DTYPE_OTHER, 8},     {"I8", NST_DTYPE_OTHER, 8},      {"F8_E4M3", NST_DTYPE_OTHER, 8},
+              {"BOOL", NST_DTYPE_OTHER, 8},  {"U8", NST_DTYPE_OTHER, 8},     {"I8", NST_DTYPE_OTHER, 8},
+              {"F8_E4M3", NST_DTYPE_OTHER, 8},
               {"F8_E5M2", NST_DTYPE_OTHER, 8}, {"F8_E8M0", NST_DTYPE_OTHER, 8}, {"U16", NST_DTYPE_OTHER, 16}, {"I16", NST_DTYPE_OTHER, 16},
               {"U32", NST_DTYPE_OTHER, 32},  {"I32", NST_DTYPE_OTHER, 32},   {"U64", NST_DTYPE_OTHER, 64},    {"I64", NST_DTYPE_OTHER, 64},
               {"C64", NST_DTYPE_OTHER, 64}};
@@ -137,7 +138,7 @@ static int32_t read_entry(const char *name, const json_t *value, nst_tensor_entr
     int32_t status;
     if (strlen(name) >= sizeof entry->name)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: a tensor name of %zu bytes", strlen(name));
-    strcpy(entry->name, name);
+    memcpy(entry->name, name, strlen(name) + 1);
     if (json_object_size(value) != 3 || json_array_size(offsets) != 2)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: '%s' needs exactly dtype, shape and data_offsets", name);
     if ((status = read_dtype(name, json_object_get(value, "dtype"), &entry->dtype, &size, error)) < 0) return status;

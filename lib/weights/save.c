@@ -77,7 +77,7 @@ int32_t nst_weights_write(const nst_weights *weights, const char *path, nst_prep
         return nst_fail(error, NST_ERR_INVALID_ARG, "these weights are known to expect the preprocessing '%s', not '%s'",
                         nst_preprocessing_name(known), nst_preprocessing_name(preprocessing));
     if (known == NST_PREPROCESSING_UNKNOWN) known = preprocessing;
-    strcpy(source, weights->origin[0] ? weights->origin : slash ? slash + 1 : weights->source);
+    snprintf(source, sizeof source, "%s", weights->origin[0] ? weights->origin : slash ? slash + 1 : weights->source);
     make_ascii(source);
     add_tensors(&out);
     add_pair(&out, "format", "nst-weights-1");
