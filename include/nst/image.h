@@ -49,6 +49,7 @@ NST_API int32_t nst_image_load(nst_ctx *ctx, const char *path, nst_image **out);
 NST_API int32_t nst_image_load_memory(nst_ctx *ctx, const void *data, uint64_t length, nst_image **out);
 NST_API int32_t nst_image_load_reader(nst_ctx *ctx, const nst_reader *reader, nst_image **out);
 
+/* One more reference; gives one back. NULL is allowed. Any thread. */
 NST_API nst_image *nst_image_ref(nst_image *image);
 NST_API void nst_image_unref(nst_image *image);
 

@@ -51,9 +51,11 @@ NST_API int32_t nst_model_load_reader(nst_ctx *ctx, const nst_reader *reader, ns
  * to eight times as VGG does. Preprocessing TORCH. For tests and for the times when no weights are at hand. */
 NST_API int32_t nst_model_new_untrained(nst_ctx *ctx, uint32_t width, uint64_t seed, nst_model **out);
 
+/* One more reference; gives one back. NULL is allowed. Any thread. */
 NST_API nst_model *nst_model_ref(nst_model *model);
 NST_API void nst_model_unref(nst_model *model);
 
+/* What the model is and expects. `info->size` set by the caller. Any thread. */
 NST_API int32_t nst_model_get_info(const nst_model *model, nst_model_info *info);
 
 /* The layers that options may name, in network order: conv1_1, relu1_1, ..., pool1, ... as far as the file goes.

@@ -72,6 +72,7 @@ NST_API int32_t nst_options_unset(nst_options *options, const char *key);
 NST_API int32_t nst_options_from_json(nst_options *options, const char *text, uint64_t length);
 NST_API int32_t nst_options_to_json(const nst_options *options, int32_t all, char *buffer, uint64_t capacity, uint64_t *length);
 
+/* The sentence of the latest failed call on these options; "" before any failure. Valid until the next failure. */
 NST_API const char *nst_options_error(const nst_options *options);
 
 NST_END_DECLS

@@ -107,6 +107,7 @@ NST_API int32_t nst_session_get_gradient(const nst_session *session, float *grad
 NST_API int32_t nst_session_save(nst_session *session, const char *path);
 NST_API int32_t nst_session_resume(nst_targets *targets, const char *path, nst_session **out);
 
+/* The sentence of the latest failed call on this session; "" before any failure. Valid until the next failure. */
 NST_API const char *nst_session_error(const nst_session *session);
 
 NST_END_DECLS
