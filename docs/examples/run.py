@@ -29,10 +29,12 @@ def make_pictures(program, folder):
 
 
 def run_example(program, folder):
+    """In a folder of its own: two builds of an example may have one name."""
     name = pathlib.Path(program).name
+    pictures, folder = folder, pathlib.Path(tempfile.mkdtemp(dir=folder))
     out = folder / (name if "sliders" in name else name + ".png")
     environment = dict(os.environ, NST_WEIGHTS="untrained")
-    subprocess.run([program, folder / "scene.png", folder / "pattern.png", out, OPTIONS], check=True, env=environment)
+    subprocess.run([program, pictures / "scene.png", pictures / "pattern.png", out, OPTIONS], check=True, env=environment)
     written = sorted(folder.glob(out.name + "*"))
     assert len(written) == (3 if "sliders" in name else 1), f"{name} wrote {written}"
     for path in written:

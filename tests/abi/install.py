@@ -60,7 +60,9 @@ def build_static(source, folder, pc, compiler):
     library = folder / "static"
     library.mkdir()
     shutil.copy(pc.parent.parent / "libnst.a", library)
-    flags = [flag for flag in pkg_config(pc, "--static", "--cflags", "--libs") if flag != f"-L{pc.parent.parent}"]
+    # Debian's openblas.pc asks static linkers for a Fortran run-time library that only the gfortran package has.
+    flags = [flag for flag in pkg_config(pc, "--static", "--cflags", "--libs")
+             if flag not in (f"-L{pc.parent.parent}", "-lgfortran")]
     program = folder / "hello-static"
     run(*compiler, source / "docs/examples/hello.c", f"-L{library}", *flags, "-o", program)
     assert "libnst" not in run("readelf", "-d", program), "the static program needs libnst.so"
