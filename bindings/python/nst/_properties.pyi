@@ -1,0 +1,311 @@
+"""Made by generate_stubs.py from the option table; do not edit."""
+from dataclasses import dataclass
+from typing import Any, Literal, Mapping, Optional, Sequence, Tuple, TypedDict, Union
+
+from ._raw import OptionChange, OptionType
+
+@dataclass(frozen=True)
+class OptionInfo:
+    key: str
+    type: OptionType
+    change: OptionChange
+    default: str
+    choices: Tuple[str, ...]
+    unit: str
+    group: str
+    doc: str
+    minimum: float
+    maximum: float
+    since: int
+    @property
+    def name(self) -> str: ...
+
+TABLE: Mapping[str, OptionInfo]
+
+def to_text(entry: OptionInfo, value: Any) -> str: ...
+def from_text(entry: OptionInfo, text: str) -> Any: ...
+def document(entry: OptionInfo) -> str: ...
+
+Layers = Union[str, Sequence[str], Mapping[str, Optional[float]]]
+Floats = Union[str, float, Sequence[float]]
+
+class RunOptionValues(TypedDict, total=False):
+    dialect: Optional[Literal["neural-style", "gatys-paper", "gatys-code", "normalised"]]
+    alpha: Optional[float]
+    beta: Optional[float]
+    tv: Optional[float]
+    content_layers: Optional[Layers]
+    style_layers: Optional[Layers]
+    style_weights: Optional[Floats]
+    style_scale: Optional[float]
+    init_noise: Optional[float]
+    seed: Optional[int]
+    size: Optional[int]
+    scales: Optional[int]
+    iterations: Optional[int]
+    tolerance: Optional[float]
+    optimizer: Optional[Literal["lbfgs", "adam"]]
+    learning_rate: Optional[float]
+    history: Optional[int]
+    line_search: Optional[Literal["armijo", "strong-wolfe"]]
+    pooling: Optional[Literal["max", "average", "l2"]]
+    pooling_rescale: Optional[bool]
+    padding: Optional[Literal["auto", "zero", "reflect", "replicate"]]
+    preprocessing: Optional[Literal["auto", "torch", "caffe", "unit"]]
+    precision: Optional[Literal["auto", "fp32"]]
+
+class OptionValues(RunOptionValues, total=False):
+    init: Optional[Literal["content", "noise", "gray", "style", "image"]]
+
+class OptionProperties:
+    def _get(self, entry: OptionInfo) -> str: ...
+    def _set(self, entry: OptionInfo, value: Optional[str]) -> None: ...
+    @property
+    def dialect(self) -> Literal["neural-style", "gatys-paper", "gatys-code", "normalised"]:
+        """Whose loss formulas and default alpha and beta apply, so that weights known from another tool mean the same here
+        (docs/objective.md).
+
+        Default: neural-style. One of: neural-style, gatys-paper, gatys-code, normalised.
+        """
+    @dialect.setter
+    def dialect(self, value: Optional[Literal["neural-style", "gatys-paper", "gatys-code", "normalised"]]) -> None: ...
+    @dialect.deleter
+    def dialect(self) -> None: ...
+    @property
+    def alpha(self) -> Optional[float]:
+        """Weight of the content loss. The dialect's own when not given: neural-style 5, gatys-paper 1, gatys-code 1,
+        normalised 0.005.
+
+        Default: auto. From 0 to 1e+30.
+        """
+    @alpha.setter
+    def alpha(self, value: Optional[float]) -> None: ...
+    @alpha.deleter
+    def alpha(self) -> None: ...
+    @property
+    def beta(self) -> Optional[float]:
+        """Weight of the style loss. The dialect's own when not given: neural-style 100, gatys-paper 1000, gatys-code 1000,
+        normalised 1.
+
+        Default: auto. From 0 to 1e+30.
+        """
+    @beta.setter
+    def beta(self, value: Optional[float]) -> None: ...
+    @beta.deleter
+    def beta(self) -> None: ...
+    @property
+    def tv(self) -> Optional[float]:
+        """Weight of the total variation loss, which smooths. The dialect's own when not given: neural-style 0.001, the
+        others 0.
+
+        Default: auto. From 0 to 1e+30.
+        """
+    @tv.setter
+    def tv(self, value: Optional[float]) -> None: ...
+    @tv.deleter
+    def tv(self) -> None: ...
+    @property
+    def content_layers(self) -> str:
+        """Layers whose features the picture shares with the content image, each with an optional weight:
+        relu4_2:1,relu3_1:0.5.
+
+        Default: relu4_2.
+        """
+    @content_layers.setter
+    def content_layers(self, value: Optional[Layers]) -> None: ...
+    @content_layers.deleter
+    def content_layers(self) -> None: ...
+    @property
+    def style_layers(self) -> str:
+        """Layers whose Gram matrices the picture shares with the style images, each with an optional weight.
+
+        Default: relu1_1,relu2_1,relu3_1,relu4_1,relu5_1.
+        """
+    @style_layers.setter
+    def style_layers(self, value: Optional[Layers]) -> None: ...
+    @style_layers.deleter
+    def style_layers(self) -> None: ...
+    @property
+    def style_weights(self) -> Optional[Tuple[float, ...]]:
+        """How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given.
+
+        Default: auto.
+        """
+    @style_weights.setter
+    def style_weights(self, value: Optional[Floats]) -> None: ...
+    @style_weights.deleter
+    def style_weights(self) -> None: ...
+    @property
+    def style_scale(self) -> float:
+        """Size of the style images: their longer side is this many times the output's longer side. Larger means larger
+        strokes.
+
+        Default: 1. From 0.01 to 16.
+        """
+    @style_scale.setter
+    def style_scale(self, value: Optional[float]) -> None: ...
+    @style_scale.deleter
+    def style_scale(self) -> None: ...
+    @property
+    def init(self) -> Literal["content", "noise", "gray", "style", "image"]:
+        """The picture the optimisation starts from. The command also takes a file name, which means image.
+
+        Default: content. One of: content, noise, gray, style, image. Fixed once the session is made.
+        """
+    @init.setter
+    def init(self, value: Optional[Literal["content", "noise", "gray", "style", "image"]]) -> None: ...
+    @init.deleter
+    def init(self) -> None: ...
+    @property
+    def init_noise(self) -> float:
+        """Blends the start picture with noise: 0 is the picture, 1 is noise alone.
+
+        Default: 0. From 0 to 1. Fixed once the session is made.
+        """
+    @init_noise.setter
+    def init_noise(self, value: Optional[float]) -> None: ...
+    @init_noise.deleter
+    def init_noise(self) -> None: ...
+    @property
+    def seed(self) -> int:
+        """Seed of the noise.
+
+        Default: 0. From 0 to 9.00719925474099e+15. Fixed once the session is made.
+        """
+    @seed.setter
+    def seed(self, value: Optional[int]) -> None: ...
+    @seed.deleter
+    def seed(self) -> None: ...
+    @property
+    def size(self) -> int:
+        """Longer side of the output; 0 keeps the size of the content image.
+
+        Default: 512. From 0 to 65535 pixels.
+        """
+    @size.setter
+    def size(self, value: Optional[int]) -> None: ...
+    @size.deleter
+    def size(self) -> None: ...
+    @property
+    def scales(self) -> int:
+        """Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone.
+
+        Default: 1. From 1 to 12.
+        """
+    @scales.setter
+    def scales(self, value: Optional[int]) -> None: ...
+    @scales.deleter
+    def scales(self) -> None: ...
+    @property
+    def iterations(self) -> int:
+        """Iterations in total, shared evenly by the scales.
+
+        Default: 500. From 0 to 1000000 iterations.
+        """
+    @iterations.setter
+    def iterations(self, value: Optional[int]) -> None: ...
+    @iterations.deleter
+    def iterations(self) -> None: ...
+    @property
+    def tolerance(self) -> float:
+        """Ends a scale when the loss has fallen by less than this fraction over 20 iterations; 0 never does. 0.002 suits
+        most pictures.
+
+        Default: 0. From 0 to 1.
+        """
+    @tolerance.setter
+    def tolerance(self, value: Optional[float]) -> None: ...
+    @tolerance.deleter
+    def tolerance(self) -> None: ...
+    @property
+    def optimizer(self) -> Literal["lbfgs", "adam"]:
+        """L-BFGS needs fewer evaluations; Adam needs less memory.
+
+        Default: lbfgs. One of: lbfgs, adam.
+        """
+    @optimizer.setter
+    def optimizer(self, value: Optional[Literal["lbfgs", "adam"]]) -> None: ...
+    @optimizer.deleter
+    def optimizer(self) -> None: ...
+    @property
+    def learning_rate(self) -> float:
+        """Adam: step length in units of the full brightness range. L-BFGS: root mean square length of its first step.
+
+        Default: 0.02. From 1e-06 to 10.
+        """
+    @learning_rate.setter
+    def learning_rate(self, value: Optional[float]) -> None: ...
+    @learning_rate.deleter
+    def learning_rate(self) -> None: ...
+    @property
+    def history(self) -> int:
+        """Curvature pairs that L-BFGS keeps; each takes as much memory as two pictures.
+
+        Default: 10. From 1 to 1000.
+        """
+    @history.setter
+    def history(self, value: Optional[int]) -> None: ...
+    @history.deleter
+    def history(self) -> None: ...
+    @property
+    def line_search(self) -> Literal["armijo", "strong-wolfe"]:
+        """How L-BFGS chooses its step length: safeguarded backtracking or the strong Wolfe conditions.
+
+        Default: armijo. One of: armijo, strong-wolfe.
+        """
+    @line_search.setter
+    def line_search(self, value: Optional[Literal["armijo", "strong-wolfe"]]) -> None: ...
+    @line_search.deleter
+    def line_search(self) -> None: ...
+    @property
+    def pooling(self) -> Literal["max", "average", "l2"]:
+        """Pooling of the network. The weights were trained with max; average gives smoother gradients.
+
+        Default: max. One of: max, average, l2.
+        """
+    @pooling.setter
+    def pooling(self, value: Optional[Literal["max", "average", "l2"]]) -> None: ...
+    @pooling.deleter
+    def pooling(self) -> None: ...
+    @property
+    def pooling_rescale(self) -> bool:
+        """Multiplies average pooling by 2 and L2 pooling by 0.78, which restores the activations' magnitude under max
+        pooling.
+
+        Default: false.
+        """
+    @pooling_rescale.setter
+    def pooling_rescale(self, value: Optional[bool]) -> None: ...
+    @pooling_rescale.deleter
+    def pooling_rescale(self) -> None: ...
+    @property
+    def padding(self) -> Literal["auto", "zero", "reflect", "replicate"]:
+        """How convolutions see beyond the border; auto is what the weights file says or is known for, else zero.
+
+        Default: auto. One of: auto, zero, reflect, replicate.
+        """
+    @padding.setter
+    def padding(self, value: Optional[Literal["auto", "zero", "reflect", "replicate"]]) -> None: ...
+    @padding.deleter
+    def padding(self) -> None: ...
+    @property
+    def preprocessing(self) -> Literal["auto", "torch", "caffe", "unit"]:
+        """What the weights expect of a pixel: RGB mean and deviation, BGR 0..255 minus mean, or RGB 0..1; auto asks the
+        file.
+
+        Default: auto. One of: auto, torch, caffe, unit.
+        """
+    @preprocessing.setter
+    def preprocessing(self, value: Optional[Literal["auto", "torch", "caffe", "unit"]]) -> None: ...
+    @preprocessing.deleter
+    def preprocessing(self) -> None: ...
+    @property
+    def precision(self) -> Literal["auto", "fp32"]:
+        """Arithmetic of the network; auto is the fastest whose result looks the same.
+
+        Default: auto. One of: auto, fp32.
+        """
+    @precision.setter
+    def precision(self, value: Optional[Literal["auto", "fp32"]]) -> None: ...
+    @precision.deleter
+    def precision(self) -> None: ...
