@@ -1,0 +1,121 @@
+"""Ctrl-C: KeyboardInterrupt comes within one iteration, wherever it lands, and the session goes on afterwards."""
+import os
+import signal
+import threading
+import time
+import unittest
+
+from support import TestCase, small_session
+
+import nst
+from nst.context import LogQueue
+
+
+class Interrupter:
+    """Sends SIGINT to the process from a thread, a moment after `ready` was set, and notes `count()` then."""
+
+    def __init__(self, delay, count):
+        self.ready = threading.Event()
+        self.at = None
+        self.delay = delay
+        self.count = count
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        self.ready.wait()
+        time.sleep(self.delay)
+        self.at = self.count()
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+class Interrupts(TestCase):
+    def interrupt(self, drive, delay):
+        """drive(session, note) must be interrupted at most one iteration after the signal."""
+        session = small_session(iterations=1000000)
+        seen = []
+        interrupter = Interrupter(delay, lambda: len(seen))
+
+        def note(progress):
+            seen.append(progress.iteration)
+            if len(seen) == 2:
+                interrupter.ready.set()
+
+        try:
+            drive(session, note)
+            self.fail("not interrupted")
+        except KeyboardInterrupt:
+            pass
+        finally:
+            interrupter.thread.join()
+        self.assertLessEqual(len(seen) - interrupter.at, 1)
+        before = session.progress.iteration
+        self.assertGreater(session.step().iteration, before - 1)
+        self.assertEqual(session.image.size, (32, 24))
+
+    def test_loop(self):
+        def drive(session, note):
+            for progress in session:
+                note(progress)
+
+        for i in range(20):
+            self.interrupt(drive, i * 0.0007)
+
+    def test_run_with_callback(self):
+        for i in range(10):
+            self.interrupt(lambda session, note: session.run(note), i * 0.0007)
+
+    def test_while_encoding(self):
+        """The writer is a Python function that C calls: there an exception would be lost."""
+        def drive(session, note):
+            for progress in session:
+                note(progress)
+                data = session.image.to_bytes()
+                self.assertEqual(data[-8:-4], b"IEND")
+
+        for i in range(20):
+            self.interrupt(drive, i * 0.0007)
+
+    def test_while_logging(self):
+        """A signal that is pending when C calls the log callback is not lost in it."""
+        queue = LogQueue()
+        for _ in range(200):
+            try:
+                signal.raise_signal(signal.SIGINT) if hasattr(signal, "raise_signal") else os.kill(os.getpid(), signal.SIGINT)
+                queue.callback(None, 3, b"line")
+                self.fail("not interrupted")
+            except KeyboardInterrupt:
+                pass
+
+    def test_handler_that_cancels(self):
+        """What a program may do instead: a handler of its own that cancels the session."""
+        session = small_session(iterations=1000000)
+        before = signal.signal(signal.SIGINT, lambda *_: session.cancel())
+        try:
+            interrupter = Interrupter(0.01, lambda: 0)
+            interrupter.ready.set()
+            with self.assertRaises(nst.Cancelled):
+                session.run()
+            interrupter.thread.join()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        self.assertGreaterEqual(session.step().evaluations, 1)
+
+    def test_handler_of_another_signal_raises(self):
+        class Alarm(Exception):
+            pass
+
+        def handler(*_):
+            raise Alarm
+
+        before = signal.signal(signal.SIGALRM, handler)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            with self.assertRaises(Alarm):
+                small_session(iterations=1000000).run()
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+
+if __name__ == "__main__":
+    unittest.main()
