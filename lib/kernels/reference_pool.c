@@ -15,7 +15,8 @@ typedef struct pool_task {
 /* Not fmax(): a NaN has to come through. */
 static inline nst_real larger(nst_real a, nst_real b)
 {
-    return a >= b || a != a ? a : b;
+    nst_real most = a < b ? b : a;
+    return b != b ? b : most;
 }
 
 /* Rows `a` and `b` of the input, 2 * count values each, give one row of the output. */

@@ -5,6 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __has_feature
+#define HAS_ASAN __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#else
+#define HAS_ASAN 0
+#endif
+#if HAS_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
 const char *op_running = "?";
 int op_failures;
 
@@ -26,24 +40,27 @@ void *test_alloc(size_t size)
     return block;
 }
 
-/* Buffers between canaries */
+/* Buffers between canaries, which under AddressSanitizer may not even be read */
 
-enum { CANARY = 192, CANARY_BYTE = 0xa5, NAN_BYTE = 0xff };
+enum { CANARY = 128, CANARY_BYTE = 0xa5, NAN_BYTE = 0xff };
 
 typedef struct guarded {
     unsigned char *block, *copy;
     void *data;
-    size_t bytes, misalignment;
+    size_t bytes;
 } guarded;
 
 static guarded guarded_new(const op_case *c, size_t bytes, size_t element)
 {
-    guarded g = {.bytes = bytes, .misalignment = c->misalignment * element};
-    g.block = test_alloc(bytes + 2 * CANARY + 64 + g.misalignment);
-    memset(g.block, CANARY_BYTE, bytes + 2 * CANARY + 64 + g.misalignment);
-    unsigned char *aligned = g.block + 64 - (uintptr_t)g.block % 64;
-    g.data = aligned + CANARY + g.misalignment;
-    memset(g.data, NAN_BYTE, bytes);
+    guarded g = {.bytes = bytes};
+    size_t total = bytes + 2 * CANARY + 64 + c->misalignment * element;
+    g.block = test_alloc(total);
+    memset(g.block, CANARY_BYTE, total);
+    unsigned char *data = g.block + 64 - (uintptr_t)g.block % 64 + CANARY + c->misalignment * element;
+    g.data = data;
+    memset(data, NAN_BYTE, bytes);
+    ASAN_POISON_MEMORY_REGION(data - CANARY, CANARY);
+    ASAN_POISON_MEMORY_REGION(data + bytes, CANARY);
     return g;
 }
 
@@ -58,8 +75,8 @@ static void guarded_free(const op_case *c, guarded *g)
 {
     const unsigned char *data = g->data;
     bool intact = true;
-    for (size_t i = 1; i <= CANARY; i++) intact &= data[-(ptrdiff_t)i] == CANARY_BYTE;
-    for (size_t i = 0; i < CANARY - 64; i++) intact &= data[g->bytes + i] == CANARY_BYTE;
+    ASAN_UNPOISON_MEMORY_REGION(data - CANARY, g->bytes + 2 * CANARY);
+    for (size_t i = 0; i < CANARY; i++) intact &= data[-(ptrdiff_t)i - 1] == CANARY_BYTE && data[g->bytes + i] == CANARY_BYTE;
     if (!intact) op_fail(c, "wrote outside its buffer");
     if (g->copy && memcmp(g->copy, data, g->bytes) != 0) op_fail(c, "changed its input");
     free(g->copy);

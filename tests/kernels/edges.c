@@ -1,0 +1,247 @@
+/* What the contract says about edges, ties and special values, at every level: against PyTorch 2.13 (float64, F.pad + F.conv2d,
+ * F.max_pool2d, F.avg_pool2d, F.lp_pool2d; small integers, so that equality is asked) and by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "ops.h"
+
+static const nst_exec plain = {exec_forwards, NULL};
+
+/* Runs the test for every level of this build. */
+static void at_every_level(void (*test)(const nst_kernels *k))
+{
+    for (int level = 0; level == 0 || nst_kernels_for(level) != nst_kernels_for(level - 1); level++) {
+        print_message("level %s\n", nst_kernels_for(level)->name);
+        test(nst_kernels_for(level));
+    }
+}
+
+enum { MOST = 512 };
+
+/* Features of up to MOST reals in the table's own layout. */
+typedef struct features {
+    double storage[4 * MOST]; /* layouts may pad */
+} features;
+
+static void put(const nst_kernels *k, nst_shape shape, const int *values, features *f)
+{
+    nst_real planar[MOST];
+    assert_true(k->feature_bytes(shape) <= sizeof f->storage && nst_shape_count(shape) <= MOST);
+    for (size_t i = 0; i < nst_shape_count(shape); i++) planar[i] = (nst_real)values[i];
+    k->import_planar(&plain, shape, planar, f->storage);
+}
+
+static void expect(const nst_kernels *k, nst_shape shape, const features *f, const double *expected, double tolerance)
+{
+    nst_real planar[MOST];
+    k->export_planar(&plain, shape, f->storage, planar);
+    for (size_t i = 0; i < nst_shape_count(shape); i++)
+        if (!(fabs((double)planar[i] - expected[i]) <= tolerance))
+            fail_msg("at %zu: %.9g instead of %.9g", i, (double)planar[i], expected[i]);
+}
+
+static const int conv_x[24] = {0, 1, -3, -1, -3, -1, 2, -2, 3, -3, 3, -4, -2, -2, -4, 0, -1, 2, 4, 4, -4, 1, 2, -3};
+static const int conv_dy[24] = {2, 1, -2, 0, 2, 0, 1, 1, 1, -2, 1, -1, 2, 0, 0, -2, 1, -1, 2, -2, 2, 2, 1, 1};
+static const int conv_weight[36] = {-1, -1, 1, 2, 2, -1, 1, -2, -1, 2, 0, 2, 3, -1, 1, 1, 1, -1,
+                                    -2, 1, -3, 2, 3, 3, -2, -1, 1, 0, 0, -3, -2, 2, 3, 3, 3, -2};
+static const double conv_y[3][24] = {
+    {4, -8, -5, -5, -12, -25, 9, 15, 21, -1, 12, 16, -14, -16, -8, 19, -27, 22, 24, -4, -13, 7, -20, -24},
+    {12, 4, 4, 6, -15, -25, 9, 1, 28, -7, 11, 33, -4, -29, -10, -32, -26, 22, 24, 34, -16, 11, -12, -11},
+    {-13, -24, -8, -11, -26, -25, 9, 27, 7, 0, 13, 40, -4, 6, -10, 14, -49, 22, 24, 7, -31, -6, -6, -54}};
+static const double conv_dx[3][24] = {
+    {13, -5, -2, -12, -1, -4, 1, 5, 5, 8, 13, 4, 5, 4, 12, -10, 7, -7, -14, -3, -5, 14, 4, -3},
+    {13, -1, -1, -12, -12, -15, 1, 2, 5, 14, 14, 4, 5, 10, 14, -10, 20, 15, -9, -8, -5, 18, 9, -3},
+    {10, -8, 5, -9, -2, -4, 1, -8, -2, 10, 11, 8, 17, -2, 14, -6, 21, -7, -14, -9, 17, 17, 8, 0}};
+
+static void conv_at(const nst_kernels *k)
+{
+    nst_shape shape = {2, 3, 4};
+    nst_real weight[36], bias[2] = {1, -2};
+    features x, y;
+    double workspace[MOST];
+    for (int i = 0; i < 36; i++) weight[i] = (nst_real)conv_weight[i];
+    for (int pad = 0; pad < 3; pad++) {
+        nst_conv conv = {2, 2, 3, (nst_pad_mode)pad, weight, bias};
+        assert_true(k->conv_workspace(&conv, 3, 4) <= sizeof workspace);
+        put(k, shape, conv_x, &x);
+        k->conv_forward(&plain, &conv, 3, 4, x.storage, y.storage, workspace);
+        expect(k, shape, &y, conv_y[pad], 0);
+        put(k, shape, conv_dy, &x);
+        k->conv_backward(&plain, &conv, 3, 4, x.storage, y.storage, workspace);
+        expect(k, shape, &y, conv_dx[pad], 0);
+    }
+}
+
+/* PyTorch refuses to reflect a line of one value; here it is repeated: every tap sees the one value 2. */
+static void reflect_one_at(const nst_kernels *k)
+{
+    nst_real weight[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, bias[1] = {0};
+    nst_conv conv = {1, 1, 3, NST_PAD_REFLECT, weight, bias};
+    nst_shape pixel = {1, 1, 1}, line = {1, 1, 3};
+    features x, y;
+    double workspace[MOST];
+    put(k, pixel, (int[]){2}, &x);
+    k->conv_forward(&plain, &conv, 1, 1, x.storage, y.storage, workspace);
+    expect(k, pixel, &y, (double[]){90}, 0);
+    k->conv_backward(&plain, &conv, 1, 1, x.storage, y.storage, workspace);
+    expect(k, pixel, &y, (double[]){90}, 0);
+    put(k, line, (int[]){1, 10, 100}, &x); /* summed columns of the kernel: 12, 15, 18 */
+    k->conv_forward(&plain, &conv, 1, 3, x.storage, y.storage, workspace);
+    expect(k, line, &y, (double[]){120 + 15 + 180, 12 + 150 + 1800, 120 + 1500 + 180}, 0);
+}
+
+static const int pool_x[25] = {3, 1, 0, 0, 9, 3, 3, 0, 0, 9, -1, -2, 5, 7, 9, -4, -1, 7, 5, 9, 8, 8, 8, 8, 8};
+
+/* Ties go to the first; the odd row and column get nothing. */
+static void pool_at(const nst_kernels *k)
+{
+    nst_shape in = {1, 5, 5}, out = {1, 2, 2};
+    features x, y, dy, dx;
+    put(k, in, pool_x, &x);
+    put(k, out, (int[]){4, 8, 16, 32}, &dy);
+    k->pool_forward(&plain, NST_POOL_MAX, 1, in, x.storage, y.storage);
+    expect(k, out, &y, (double[]){3, 0, -1, 7}, 0);
+    k->pool_backward(&plain, NST_POOL_MAX, 1, in, x.storage, y.storage, dy.storage, dx.storage);
+    expect(k, in, &dx, (double[]){4, 0, 8, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0);
+    k->pool_forward(&plain, NST_POOL_AVERAGE, 1, in, x.storage, y.storage);
+    expect(k, out, &y, (double[]){2.5, 0, -2, 6}, 0);
+    k->pool_backward(&plain, NST_POOL_AVERAGE, 1, in, x.storage, y.storage, dy.storage, dx.storage);
+    expect(k, in, &dx, (double[]){1, 1, 2, 2, 0, 1, 1, 2, 2, 0, 4, 4, 8, 8, 0, 4, 4, 8, 8, 0, 0, 0, 0, 0, 0}, 0);
+    k->pool_forward(&plain, NST_POOL_L2, 1, in, x.storage, y.storage);
+    expect(k, out, &y, (double[]){5.291502622129181, 0, 4.69041575982343, 12.165525060596439}, 1e-5);
+    k->pool_backward(&plain, NST_POOL_L2, 1, in, x.storage, y.storage, dy.storage, dx.storage);
+    expect(k, in, &dx, (double[]){2.267786838, 0.755928946, 0, 0, 0, 2.267786838, 2.267786838, 0, 0, 0,
+                                  -3.411211461, -6.822422923, 13.15191896, 18.41268654, 0,
+                                  -13.64484585, -3.411211461, 18.41268654, 13.15191896, 0, 0, 0, 0, 0, 0}, 1e-5);
+}
+
+/* scale multiplies result and gradient of every mode. */
+static void pool_scale_at(const nst_kernels *k)
+{
+    nst_shape in = {1, 2, 2}, out = {1, 1, 1};
+    const double y_expected[3] = {12, 6.75, 15};
+    const double dx_expected[3][4] = {{0, 0, 0, 6}, {1.5, 1.5, 1.5, 1.5}, {2.4, 1.2, 2.4, 4.8}};
+    features x, y, dy, dx;
+    put(k, in, (int[]){2, 1, 2, 4}, &x);
+    put(k, out, (int[]){2}, &dy);
+    for (int mode = 0; mode < 3; mode++) {
+        k->pool_forward(&plain, (nst_pool_mode)mode, 3, in, x.storage, y.storage);
+        k->pool_backward(&plain, (nst_pool_mode)mode, 3, in, x.storage, y.storage, dy.storage, dx.storage);
+        expect(k, out, &y, &y_expected[mode], 1e-5);
+        expect(k, in, &dx, dx_expected[mode], 1e-5);
+    }
+}
+
+static void nan_at(const nst_kernels *k)
+{
+    nst_shape shape = {1, 2, 2}, out = {1, 1, 1};
+    for (size_t place = 0; place < 4; place++) {
+        nst_real planar[4] = {-1, 2, 3, -4}, result[4];
+        features x, y;
+        planar[place] = (nst_real)NAN;
+        k->import_planar(&plain, shape, planar, x.storage);
+        assert_false(k->all_finite(&plain, shape, x.storage));
+        for (int mode = 0; mode < 3; mode++) {
+            k->pool_forward(&plain, (nst_pool_mode)mode, 1, shape, x.storage, y.storage);
+            k->export_planar(&plain, out, y.storage, result);
+            assert_true(isnan(result[0]));
+        }
+        k->relu_forward(&plain, shape, x.storage);
+        k->export_planar(&plain, shape, x.storage, result);
+        assert_true(isnan(result[place]));
+        assert_true(place == 0 || result[0] == 0);
+    }
+}
+
+static void infinity_at(const nst_kernels *k)
+{
+    nst_shape shape = {3, 5, 7};
+    nst_real planar[105] = {0};
+    features x;
+    for (size_t i = 0; i < 105; i++) {
+        planar[i] = i % 2 ? (nst_real)INFINITY : (nst_real)-INFINITY;
+        k->import_planar(&plain, shape, planar, x.storage);
+        assert_false(k->all_finite(&plain, shape, x.storage));
+        planar[i] = (nst_real)3e38;
+    }
+    k->import_planar(&plain, shape, planar, x.storage);
+    assert_true(k->all_finite(&plain, shape, x.storage));
+}
+
+/* Rows outside [row0, row1) neither count nor change; bands add up. */
+static void rows_at(const nst_kernels *k)
+{
+    nst_shape shape = {2, 3, 2};
+    const int values[12] = {1, 2, 3, 4, 5, 6, 1, 1, 1, 1, 1, 1}, zeros[12] = {0};
+    nst_real matrix[4] = {2, 0, 1, 0};
+    double gram[4] = {0}, workspace[16];
+    features f, t, grad;
+    put(k, shape, values, &f);
+    put(k, shape, zeros, &t);
+    put(k, shape, zeros, &grad);
+    assert_true(k->gram_workspace(shape) <= sizeof workspace);
+    k->gram_accumulate(&plain, shape, 1, 2, f.storage, gram, workspace);
+    assert_true(gram[0] == 25 && gram[1] == 7 && gram[2] == 7 && gram[3] == 2);
+    k->gram_accumulate(&plain, shape, 2, 3, f.storage, gram, workspace);
+    k->gram_accumulate(&plain, shape, 1, 1, f.storage, gram, workspace);
+    assert_true(gram[0] == 86 && gram[1] == 18 && gram[2] == 18 && gram[3] == 4);
+    assert_true(k->squared_difference(&plain, shape, 1, 2, f.storage, t.storage) == 27);
+    k->matrix_times_features(&plain, shape, 1, 2, matrix, f.storage, grad.storage);
+    expect(k, shape, &grad, (double[]){0, 0, 6, 8, 0, 0, 0, 0, 3, 4, 0, 0}, 0);
+    k->difference_backward(&plain, shape, 0, 1, 2, f.storage, t.storage, grad.storage);
+    expect(k, shape, &grad, (double[]){2, 4, 6, 8, 0, 0, 2, 2, 3, 4, 0, 0}, 0);
+}
+
+/* Sums are taken in double: beside the large products, float would lose the small ones. */
+static void double_sums_at(const nst_kernels *k)
+{
+    enum { N = 3 * 4096 + 5 };
+    nst_real *big = test_alloc(N * sizeof *big), *one = test_alloc(N * sizeof *one);
+    double exact = 0;
+    for (size_t i = 0; i < N; i++) big[i] = i % 3 ? 1 : 33554432, one[i] = i % 3 == 2 ? 1 : 0.5;
+    for (size_t i = 0; i < N; i++) exact += (double)big[i] * (double)one[i];
+    assert_true(k->dot(&plain, N, big, one) == exact);
+    free(big);
+    free(one);
+}
+
+#define AT_EVERY_LEVEL(name)                                                                                                  \
+    static void test_##name(void **state)                                                                                     \
+    {                                                                                                                         \
+        (void)state;                                                                                                          \
+        at_every_level(name##_at);                                                                                            \
+    }
+
+AT_EVERY_LEVEL(conv)
+AT_EVERY_LEVEL(reflect_one)
+AT_EVERY_LEVEL(pool)
+AT_EVERY_LEVEL(pool_scale)
+AT_EVERY_LEVEL(nan)
+AT_EVERY_LEVEL(infinity)
+AT_EVERY_LEVEL(rows)
+AT_EVERY_LEVEL(double_sums)
+
+/* A level this build does not have is the best one it has. */
+static void test_levels(void **state)
+{
+    (void)state;
+    assert_ptr_equal(nst_kernels_for(-1), nst_kernels_for(0));
+    assert_ptr_equal(nst_kernels_for(1000), nst_kernels_for(999));
+    assert_string_equal(nst_kernels_for(0)->name, "reference");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conv),     cmocka_unit_test(test_reflect_one), cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_pool_scale), cmocka_unit_test(test_nan),       cmocka_unit_test(test_infinity),
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_double_sums), cmocka_unit_test(test_levels),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
