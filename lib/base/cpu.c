@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const level_names[] = {"reference", "cblas"};
+#include "build_features.h"
+
+static const char *const level_names[] = {
+    "reference",
+#if NST_HAVE_CBLAS
+    "cblas",
+#endif
+};
 enum { LEVEL_COUNT = sizeof level_names / sizeof level_names[0] };
 
 const char *nst_cpu_level_name(nst_cpu_level level)
