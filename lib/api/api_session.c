@@ -266,7 +266,8 @@ int32_t nst_session_get_gradient(const nst_session *session, float *gradient, ui
 const char *nst_session_get_option(const nst_session *session, const char *key)
 {
     int id = session ? nst_option_find(key) : -1;
-    return id < 0 ? NULL : nst_option_text(session->options, (nst_option_id)id);
+    const char *text = id < 0 ? NULL : nst_option_text(session->options, (nst_option_id)id);
+    return text && strcmp(text, "auto") == 0 ? nst_settings_automatic(&session->settings, (nst_option_id)id) : text;
 }
 
 int32_t nst_session_set_option(nst_session *session, const char *key, const char *value)

@@ -59,7 +59,7 @@ const char *nst_format_short(double value, int digits, char buffer[NST_NUMBER_TE
 
 const char *nst_format_f64(double value, char buffer[NST_NUMBER_TEXT])
 {
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) { /* fewer would turn 10 into 1e+01 */
         double back;
         nst_format_short(value, digits, buffer);
         if (!isfinite(value) || (nst_parse_f64(buffer, &back) && back == value)) break;

@@ -167,6 +167,31 @@ static void resolve_scalars(const nst_options *options, nst_settings *out)
     out->tolerance = nst_option_number(options, NST_OPT_TOLERANCE);
 }
 
+static void note_automatic(size_t style_count, nst_settings *out)
+{
+    nst_format_f64(out->alpha, out->alpha_text);
+    nst_format_f64(out->beta, out->beta_text);
+    nst_format_f64(out->tv, out->tv_text);
+    for (size_t i = 0; i < style_count && i < NST_MAX_STYLES; i++) memcpy(out->style_weights_text + 2 * i, ",1", 2);
+}
+
+const char *nst_settings_automatic(const nst_settings *settings, nst_option_id id)
+{
+    static const char *const paddings[] = {[NST_PAD_ZERO] = "zero", [NST_PAD_REFLECT] = "reflect", [NST_PAD_REPLICATE] = "replicate"};
+    static const char *const preprocessings[] = {
+        [NST_PREPROCESSING_TORCH] = "torch", [NST_PREPROCESSING_CAFFE] = "caffe", [NST_PREPROCESSING_UNIT] = "unit"};
+    switch (id) {
+    case NST_OPT_ALPHA: return settings->alpha_text;
+    case NST_OPT_BETA: return settings->beta_text;
+    case NST_OPT_TV: return settings->tv_text;
+    case NST_OPT_STYLE_WEIGHTS: return settings->style_weights_text[0] ? settings->style_weights_text + 1 : "auto";
+    case NST_OPT_PADDING: return paddings[settings->network.padding];
+    case NST_OPT_PREPROCESSING: return preprocessings[settings->network.preprocessing];
+    case NST_OPT_PRECISION: return "fp32";
+    default: return "auto";
+    }
+}
+
 int32_t nst_settings_resolve(const nst_options *options, const nst_model *model, bool has_content, size_t style_count,
                              nst_settings *out, nst_error *error)
 {
@@ -177,5 +202,6 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     status = resolve_network(options, &model->weights, &out->network, error);
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
     if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);
+    if (status >= 0) note_automatic(style_count, out);
     return status;
 }

@@ -2,6 +2,7 @@
 #ifndef NST_SESSION_SETTINGS_H
 #define NST_SESSION_SETTINGS_H
 
+#include "base/number.h"
 #include "loss/dialect.h"
 #include "net/network.h"
 #include "optim/optim.h"
@@ -38,11 +39,16 @@ typedef struct nst_settings {
     nst_optim_config optim;
     nst_network_config network;
     size_t deepest; /* layer that the network must reach */
+    char alpha_text[NST_NUMBER_TEXT], beta_text[NST_NUMBER_TEXT], tv_text[NST_NUMBER_TEXT]; /* for nst_settings_automatic() */
+    char style_weights_text[2 * NST_MAX_STYLES];
 } nst_settings;
 
 /* NST_ERR_NOT_FOUND for a layer the model does not have (naming those it has), NST_ERR_INVALID_ARG for a layer named twice or a
  * wrong number of style weights, NST_ERR_PREPROCESSING. */
 int32_t nst_settings_resolve(const nst_options *options, const nst_model *model, bool has_content, size_t style_count,
                              nst_settings *out, nst_error *error);
+
+/* What an option that was left at "auto" came to. */
+const char *nst_settings_automatic(const nst_settings *settings, nst_option_id id);
 
 #endif

@@ -1,0 +1,19 @@
+/* What a run has to tell, as JSON: for the log, for the texts in a PNG and for the sheet of a sweep. */
+#ifndef NST_TOOLS_REPORT_H
+#define NST_TOOLS_REPORT_H
+
+#include "job.h"
+#include "json.h"
+
+/* "layers": {name: weighted loss}. A layer of both losses appears as content:NAME and style:NAME. */
+void report_layers(json_writer *json, const nst_session *session);
+/* iterations, evaluations, losses, layers, size, why it stopped. */
+void report_losses(json_writer *json, const nst_session *session, const nst_progress *progress);
+/* Every option's value in the session, as an object that --params and nst_options_from_json() read. free() it. */
+char *report_params(const cli_job *job, const nst_session *session);
+/* A copy of `image` with the texts nst:params and nst:result; NULL when memory ends. `what` names the kind of run. */
+nst_image *report_attach(const cli_job *job, const nst_session *session, nst_image *image, const char *what);
+/* "iterations", "tolerance", ...; `interrupted` wins. */
+const char *report_stop_name(int32_t reason);
+
+#endif

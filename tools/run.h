@@ -1,0 +1,15 @@
+/* The loop of one run that ends in one picture. */
+#ifndef NST_TOOLS_RUN_H
+#define NST_TOOLS_RUN_H
+
+#include "job.h"
+#include "output.h"
+
+/* Flags, paths and folders, before anything is loaded: the output, the log, the checkpoint. `inputs` are files that must survive. */
+int run_check(cli_output *output, const cli_args *args, const char *const *inputs, int count);
+/* Applies what the command line says to a session made from a checkpoint. */
+int run_override(const cli_job *job, nst_session *session);
+/* Steps until the end, writes log, frames and checkpoints, saves the picture. `what` names the kind of run. */
+int run_session(const cli_job *job, nst_session *session, const cli_output *output, const char *what);
+
+#endif
