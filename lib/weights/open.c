@@ -7,6 +7,13 @@
 
 static const nst_container *const containers[] = {
     &nst_container_safetensors,
+#if NST_HAVE_PTH
+    &nst_container_pth_zip,
+    &nst_container_pth_legacy,
+#endif
+#if NST_HAVE_H5
+    &nst_container_h5,
+#endif
 };
 
 static const nst_container *find_container(const unsigned char *head, size_t length)
