@@ -68,7 +68,8 @@ int32_t nst_model_load_reader(nst_ctx *ctx, const nst_reader *reader, nst_model 
     if (!ctx) return NST_ERR_INVALID_ARG;
     status = nst_abi_read(&own, sizeof own, reader, NST_READER_FIRST_SIZE);
     if (status >= 0 && !own.read) status = NST_ERR_INVALID_ARG;
-    if (status < 0) return nst_ctx_keep_error(ctx, nst_fail(&error, status, "nst_model_load_reader: not a valid nst_reader"), &error);
+    if (status < 0)
+        return nst_ctx_keep_error(ctx, nst_fail(&error, status, "nst_model_load_reader: not a valid nst_reader"), &error);
     status = nst_reader_read_all(ctx, &own, ctx->max_weights_size, &data, &length, &error);
     if (status >= 0) status = load_bytes(ctx, data, length, out, &error);
     nst_free(&ctx->memory, data);
@@ -84,7 +85,8 @@ int32_t nst_model_new_untrained(nst_ctx *ctx, uint32_t width, uint64_t seed, nst
     *out = NULL;
     if (!ctx) return NST_ERR_INVALID_ARG;
     if (width < 1 || width > 64)
-        return nst_ctx_keep_error(ctx, nst_fail(&error, NST_ERR_INVALID_ARG, "width must be 1 to 64, not %u", (unsigned)width), &error);
+        return nst_ctx_keep_error(ctx, nst_fail(&error, NST_ERR_INVALID_ARG, "width must be 1 to 64, not %u", (unsigned)width),
+                                  &error);
     status = nst_weights_untrained(ctx, width, seed, &weights, &error);
     if (status >= 0) status = make_model(ctx, &weights, out, &error);
     return nst_ctx_keep_error(ctx, status, &error);

@@ -33,9 +33,11 @@ static const char *name_binary(const unsigned char *head, size_t length)
     if (starts_with(head, length, "GGUF")) return "this is a GGUF file, not a VGG network";
     if (starts_with(head, length, "\x1f\x8b") || starts_with(head, length, "BZh") || starts_with(head, length, "\xfd" "7zXZ"))
         return "this is a compressed file: unpack it first";
-    if (starts_with(head, length, "\x89PNG") || starts_with(head, length, "\xff\xd8\xff")) return "this is a picture, not a weights file";
+    if (starts_with(head, length, "\x89PNG") || starts_with(head, length, "\xff\xd8\xff"))
+        return "this is a picture, not a weights file";
     if (length > 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)
-        return "this is a plain Python pickle, not a file of torch.save(); load it in Python and save its state_dict with torch.save()";
+        return "this is a plain Python pickle, not a file of torch.save(); load it in Python and save its state_dict with "
+               "torch.save()";
     if (length > 1 && head[0] == 0x0a && (head[1] < 0x40 || head[1] >= 0x80))
         return "this may be a Caffe model (.caffemodel) or an ONNX file: convert it to a PyTorch state_dict or to safetensors";
     return NULL;
@@ -63,7 +65,8 @@ int32_t nst_weights_diagnose(const nst_bytes *bytes, const unsigned char *head, 
     if (bytes->length == 0) what = "the file is empty";
     if (!what) what = name_binary(head, head_length);
     if (!what && is_tensorflow(bytes)) what = "this is a TensorFlow checkpoint: convert it to .h5 or safetensors";
-    if (!what && is_old_tar(bytes)) what = "this is a tar archive (torch.save() before 0.1.1?): load and save it again with a new PyTorch";
+    if (!what && is_old_tar(bytes))
+        what = "this is a tar archive (torch.save() before 0.1.1?): load and save it again with a new PyTorch";
     if (!what && bytes->length < 16) what = "the file is too small to hold anything";
     if (!what) what = "neither safetensors, PyTorch .pth nor Keras .h5 (is it whole?)";
     return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "%s: %s", label, what);

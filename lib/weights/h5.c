@@ -1,6 +1,7 @@
-/* Keras .h5, read without libhdf5: the one layout that h5py writes for Keras v1 weights. Superblock version 0, groups as symbol tables
- * (B-tree of version 1, local heap), object headers of version 1, contiguous little-endian floats. HDF5 File Format Specification 1.1
- * and 2.0; a pure Python reader of the same is pyfive. Everything else is refused with the way to convert it. */
+/* Keras .h5, read without libhdf5: the one layout that h5py writes for Keras v1 weights. Superblock version 0, groups as symbol
+ * tables (B-tree of version 1, local heap), object headers of version 1, contiguous little-endian floats. HDF5 File Format
+ * Specification 1.1 and 2.0; a pure Python reader of the same is pyfive. Everything else is refused with the way to convert it.
+ */
 #include <string.h>
 
 #include "base/size.h"
@@ -59,7 +60,8 @@ static int32_t unsupported(const reader *r, const char *what)
 
 static int32_t read_at(const reader *r, uint64_t address, void *buffer, size_t count)
 {
-    if (address > r->bytes->length || count > r->bytes->length - (size_t)address) return bad(r, "an address lies outside the file");
+    if (address > r->bytes->length || count > r->bytes->length - (size_t)address)
+        return bad(r, "an address lies outside the file");
     return nst_bytes_read(r->bytes, (size_t)address, buffer, count, r->error);
 }
 
@@ -108,7 +110,8 @@ static int32_t read_dataspace(const reader *r, const unsigned char *message, siz
     out->elements = 1;
     for (int i = 0; i < out->tensor.rank; i++) {
         uint64_t length = load(message + first + 8 * i, 8);
-        if (length > SIZE_MAX || !nst_size_mul(out->elements, (size_t)length, &out->elements)) return bad(r, "too large a dataspace");
+        if (length > SIZE_MAX || !nst_size_mul(out->elements, (size_t)length, &out->elements))
+            return bad(r, "too large a dataspace");
         out->tensor.shape[i] = (size_t)length;
     }
     out->has_space = true;
@@ -173,7 +176,8 @@ static int32_t read_message(const reader *r, unsigned type, const unsigned char 
 }
 
 /* The messages of one block; a continuation is remembered in *next (address, size). */
-static int32_t read_messages(const reader *r, const unsigned char *block, size_t length, unsigned *left, uint64_t next[2], object *out)
+static int32_t read_messages(const reader *r, const unsigned char *block, size_t length, unsigned *left, uint64_t next[2],
+                             object *out)
 {
     size_t at = 0;
     while (*left > 0 && length - at >= 8) {
@@ -348,7 +352,7 @@ static int32_t add_dataset(reader *r, const pending *at, object *about)
     entry = nst_tensor_list_add(r->list);
     if (!entry) return nst_fail_nomem(r->error, "the list of tensors");
     *entry = *tensor;
-    strcpy(entry->name, at->path);
+    memcpy(entry->name, at->path, sizeof entry->name);
     entry->offset = (size_t)about->data_address;
     entry->bytes = wanted;
     return NST_OK;
@@ -382,4 +386,5 @@ static int32_t list_tensors(const nst_bytes *bytes, nst_tensor_list *list, nst_e
     return status;
 }
 
-const nst_container nst_container_h5 = {.name = "Keras .h5", .kernels_are_hwio = true, .recognise = recognise, .list = list_tensors};
+const nst_container nst_container_h5 = {
+    .name = "Keras .h5", .kernels_are_hwio = true, .recognise = recognise, .list = list_tensors};

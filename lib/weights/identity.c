@@ -1,5 +1,5 @@
-/* Tensor names cannot tell torchvision's VGG-19 from the Caffe one, and the wrong preprocessing is a silent loss of quality: so the
- * numbers are recognised. */
+/* Tensor names cannot tell torchvision's VGG-19 from the Caffe one, and the wrong preprocessing is a silent loss of quality: so
+ * the numbers are recognised. */
 #include "weights/identity.h"
 
 #include <string.h>
@@ -18,11 +18,12 @@ static const known_file known_files[] = {
     {"dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44", "vgg19-torchvision",
      "torchvision's vgg19-dcbb9e9d.pth (BSD-3-Clause); RGB, mean and deviation", 574673361, 574673361, NST_PREPROCESSING_TORCH},
     {"11aea017b543ff59233749d8f1cf544cda749378f5790d2fedab841fb86b7669", "vgg19-torchvision",
-     "timm/vgg19.tv_in1k model.safetensors (BSD-3-Clause); RGB, mean and deviation", 574669000, 574690000, NST_PREPROCESSING_TORCH},
+     "timm/vgg19.tv_in1k model.safetensors (BSD-3-Clause); RGB, mean and deviation", 574669000, 574690000,
+     NST_PREPROCESSING_TORCH},
     {"d01eb7cb", "vgg19-caffe", "Justin Johnson's conversion of the Caffe VGG-19, vgg19-d01eb7cb.pth; BGR, minus mean", 574600000,
      574700000, NST_PREPROCESSING_CAFFE},
-    {"397923af", "vgg16-torchvision", "torchvision's vgg16-397923af.pth (BSD-3-Clause); RGB, mean and deviation", 553400000, 553500000,
-     NST_PREPROCESSING_TORCH},
+    {"397923af", "vgg16-torchvision", "torchvision's vgg16-397923af.pth (BSD-3-Clause); RGB, mean and deviation", 553400000,
+     553500000, NST_PREPROCESSING_TORCH},
     {"fc3f1cce6d269bdb38a65a354fd6e8b02ca5d499e03bb122133eca229df7d44d", "vgg19-caffe",
      "Keras 3 model.weights.h5 of vgg_19_imagenet; its layout cannot be read, the older _notop.h5 can", 80000000, 80300000,
      NST_PREPROCESSING_CAFFE}};
@@ -37,10 +38,12 @@ typedef struct known_set {
 
 static const known_set known_sets[] = {
     /* conv1_1..conv3_4 and the biases of all 16: copies that rounded the large kernels are recognised too. */
-    {"1f45cda07b79965d42c91355c499e259eb0c822cc0822dff09ce4dcf53a9a3a5", "vgg19-caffe", 8, NST_PREPROCESSING_CAFFE, NST_PADDING_ZERO},
+    {"1f45cda07b79965d42c91355c499e259eb0c822cc0822dff09ce4dcf53a9a3a5", "vgg19-caffe", 8, NST_PREPROCESSING_CAFFE,
+     NST_PADDING_ZERO},
     {"77aa7e4deb7aecb7473209b92a6c43cfc5d211faeb974ec057331ca23bdfbff1", "vgg19-normalised", 0, NST_PREPROCESSING_UNIT,
      NST_PADDING_REFLECT},
-    {"3c1e0915bbddc2f248457e3cdb695e9b53757da5cfeeab26bbcc167323a14ec0", "vgg19-slim", 0, NST_PREPROCESSING_UNIT, NST_PADDING_REFLECT}};
+    {"3c1e0915bbddc2f248457e3cdb695e9b53757da5cfeeab26bbcc167323a14ec0", "vgg19-slim", 0, NST_PREPROCESSING_UNIT,
+     NST_PADDING_REFLECT}};
 
 const char *nst_preprocessing_name(nst_preprocessing preprocessing)
 {
@@ -134,8 +137,10 @@ static int32_t apply_metadata(nst_weights *weights, const nst_tensor_list *list,
     const char *fingerprint = nst_tensor_list_metadata(list, "fingerprint");
     const char *license = nst_tensor_list_metadata(list, "license");
     if (fingerprint && strcmp(fingerprint, weights->fingerprint) != 0)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "the numbers are not those the file was written with (fingerprint %.16s... "
-                        "instead of %.16s...): it is damaged", weights->fingerprint, fingerprint);
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                        "the numbers are not those the file was written with (fingerprint %.16s... "
+                        "instead of %.16s...): it is damaged",
+                        weights->fingerprint, fingerprint);
     for (int i = NST_PREPROCESSING_TORCH; i <= NST_PREPROCESSING_UNIT; i++)
         if (is_word(preprocessing, nst_preprocessing_name((nst_preprocessing)i))) weights->preprocessing = (nst_preprocessing)i;
     for (int i = NST_PADDING_ZERO; i <= NST_PADDING_REPLICATE; i++)
@@ -186,11 +191,13 @@ int32_t nst_weights_decide(nst_weights *weights, const nst_tensor_list *list, co
     status = apply_metadata(weights, list, error);
     if (status < 0) return status;
     apply_known_set(weights);
-    if (weights->preprocessing == NST_PREPROCESSING_UNKNOWN && weights->has_input_conv) weights->preprocessing = NST_PREPROCESSING_UNIT;
+    if (weights->preprocessing == NST_PREPROCESSING_UNKNOWN && weights->has_input_conv)
+        weights->preprocessing = NST_PREPROCESSING_UNIT;
     if (weights->padding == NST_PADDING_AUTO) weights->padding = NST_PADDING_ZERO;
     if (weights->preprocessing == NST_PREPROCESSING_UNKNOWN) status = apply_known_file(weights, bytes, error);
     if (status >= 0 && weights->preprocessing == NST_PREPROCESSING_UNKNOWN)
-        nst_log(weights->ctx, NST_LOG_WARNING, "%s: unknown weights; the option preprocessing must say what they expect", weights->source);
+        nst_log(weights->ctx, NST_LOG_WARNING, "%s: unknown weights; the option preprocessing must say what they expect",
+                weights->source);
     return status;
 }
 

@@ -97,8 +97,8 @@ static void convert(const unsigned char *raw, nst_dtype dtype, size_t out, size_
                     convert_value(dtype, raw + size * (hwio ? (k * in + i) * out + o : (o * in + i) * area + k));
 }
 
-static int32_t load_tensor(nst_ctx *ctx, const nst_bytes *bytes, const nst_tensor_entry *entry, size_t out, size_t in, size_t area,
-                           bool hwio, float *to, nst_error *error)
+static int32_t load_tensor(nst_ctx *ctx, const nst_bytes *bytes, const nst_tensor_entry *entry, size_t out, size_t in,
+                           size_t area, bool hwio, float *to, nst_error *error)
 {
     size_t count = out * in * area;
     int32_t status;

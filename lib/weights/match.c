@@ -78,21 +78,24 @@ static int32_t check_kind(const nst_tensor_list *list, const candidates *found, 
 {
     char names[400];
     if (found->transposed && found->count < 2)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "'%s' is (%zu, %zu, %zu, %zu): the kernels are stored in another order of axes "
-                        "than this kind of file has (%s)", found->transposed->name, found->transposed->shape[0],
-                        found->transposed->shape[1], found->transposed->shape[2], found->transposed->shape[3],
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                        "'%s' is (%zu, %zu, %zu, %zu): the kernels are stored in another order of axes "
+                        "than this kind of file has (%s)",
+                        found->transposed->name, found->transposed->shape[0], found->transposed->shape[1],
+                        found->transposed->shape[2], found->transposed->shape[3],
                         "out, in, height, width; Keras: height, width, in, out, not Theano's order");
     if (found->foreign)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "not a VGG network: its first convolution '%s' is %zux%zu (%s)",
                         found->foreign->name, found->foreign->shape[2], found->foreign->shape[3],
                         found->batch_norm ? "with batch normalisation: a ResNet?" : "an AlexNet or SqueezeNet?");
     if (found->batch_norm)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "the network has batch normalisation (VGG-19-bn or another): only the plain "
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                        "the network has batch normalisation (VGG-19-bn or another): only the plain "
                         "VGG-19 and VGG-16 are supported");
     if (found->count > 0) return NST_OK;
     list_names(list, names, sizeof names);
-    return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "no 3x3 convolution among the %zu tensors of the file (%s%s)", list->count, names,
-                    list->count > 6 ? ", ..." : "");
+    return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "no 3x3 convolution among the %zu tensors of the file (%s%s)", list->count,
+                    names, list->count > 6 ? ", ..." : "");
 }
 
 /* ---- order ---- */
@@ -179,23 +182,26 @@ static bool has_blocks(const nst_conv_match *convs, size_t count, const size_t *
     return i == count;
 }
 
-/* Full networks may have any widths (pruned ones); a shorter file must show that it is the beginning of one. Where a short file could
- * be either, our own metadata decides, else it is taken for a VGG-19. */
+/* Full networks may have any widths (pruned ones); a shorter file must show that it is the beginning of one. Where a short file
+ * could be either, our own metadata decides, else it is taken for a VGG-19. */
 static int32_t choose_topology(const nst_tensor_list *list, const candidates *found, nst_match *out, nst_error *error)
 {
     static const size_t vgg11[] = {1, 1, 2, 4}, vgg13[] = {2, 2, 2, 4};
     const char *said = nst_tensor_list_metadata(list, "architecture");
     size_t count = found->count, misfit19 = count_misfits(found->kernels, count, false), misfit16;
     if (count > NST_MAX_CONVS)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "%zu or more 3x3 convolutions in a chain; VGG-19 has 16: another network", count);
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "%zu or more 3x3 convolutions in a chain; VGG-19 has 16: another network",
+                        count);
     misfit16 = count <= 13 ? count_misfits(found->kernels, count, true) : SIZE_MAX;
     out->vgg16 = count == 13 ? misfit16 <= misfit19 : count < 13 && misfit16 < misfit19;
     if (said && misfit16 == misfit19) out->vgg16 = strcmp(said, "vgg16") == 0;
     if (count == 16 || count == 13 || (out->vgg16 ? misfit16 : misfit19) == 0) return NST_OK;
     if (has_blocks(found->kernels, count, vgg11) || has_blocks(found->kernels, count, vgg13))
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "this is VGG-%d; VGG-19 or VGG-16 is needed", count == 8 ? 11 : 13);
-    return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "%zu convolutions whose widths change inside the blocks of VGG-19 and VGG-16: another "
-                    "network, or convolutions are missing", count);
+    return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                    "%zu convolutions whose widths change inside the blocks of VGG-19 and VGG-16: another "
+                    "network, or convolutions are missing",
+                    count);
 }
 
 /* ---- biases ---- */
@@ -223,7 +229,8 @@ static bool is_used(const nst_match *match, size_t convs, const nst_tensor_entry
 
 /* The vector that lies beside the kernel in the same module and has most of the name in common; where names have no modules and
  * leave a tie, the tensor after the kernel. */
-static const nst_tensor_entry *find_bias(const nst_tensor_list *list, const nst_match *match, size_t convs, const nst_conv_match *conv)
+static const nst_tensor_entry *find_bias(const nst_tensor_list *list, const nst_match *match, size_t convs,
+                                         const nst_conv_match *conv)
 {
     const char *name = conv->weight->name;
     const nst_tensor_entry *best = NULL, *next = conv->weight + 1;
@@ -242,12 +249,13 @@ static const nst_tensor_entry *find_bias(const nst_tensor_list *list, const nst_
     return is_used(match, convs, next) ? NULL : next;
 }
 
-static int32_t attach_bias(const nst_tensor_list *list, const nst_match *match, size_t convs, nst_conv_match *conv, nst_error *error)
+static int32_t attach_bias(const nst_tensor_list *list, const nst_match *match, size_t convs, nst_conv_match *conv,
+                           nst_error *error)
 {
     conv->bias = find_bias(list, match, convs, conv);
     if (conv->out_channels == 0 || conv->out_channels > MAX_CHANNELS)
-        return nst_fail(error, NST_ERR_LIMIT, "'%s' has %zu channels; 1 to %d are supported", conv->weight->name, conv->out_channels,
-                        MAX_CHANNELS);
+        return nst_fail(error, NST_ERR_LIMIT, "'%s' has %zu channels; 1 to %d are supported", conv->weight->name,
+                        conv->out_channels, MAX_CHANNELS);
     if (!conv->bias)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "no bias of %zu values for '%s'", conv->out_channels, conv->weight->name);
     if (conv->weight->dtype == NST_DTYPE_OTHER || conv->bias->dtype == NST_DTYPE_OTHER)
@@ -265,7 +273,8 @@ static int32_t check_orphans(const nst_tensor_list *list, nst_error *error)
         bool orphan = list->entries[i].rank == 1 && parent > 0 && (ends_with(name, ".bias") || ends_with(name, "/bias:0"));
         for (size_t j = 0; orphan && j < list->count; j++)
             orphan = list->entries[j].rank < 2 || strncmp(list->entries[j].name, name, parent) != 0;
-        if (orphan) return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "'%s' has no weight beside it: the file is not complete", name);
+        if (orphan)
+            return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "'%s' has no weight beside it: the file is not complete", name);
     }
     return NST_OK;
 }

@@ -300,7 +300,8 @@ static int32_t push_storage(nst_pickle *p)
     if (storage) {
         if (storage->count != (uint64_t)item[4].integer || storage->dtype != globals[item[1].index].dtype)
             return bad(p, "a storage described in two ways");
-        return push(p, (nst_pickle_value){.kind = NST_PICKLE_STORAGE, .index = (uint32_t)(storage - nst_pickle_storage_at(p, 0))});
+        return push(p,
+                    (nst_pickle_value){.kind = NST_PICKLE_STORAGE, .index = (uint32_t)(storage - nst_pickle_storage_at(p, 0))});
     }
     if (p->storages.count == MAX_STORAGES) return bad(p, "too many storages");
     if ((status = reserve(p, &p->storages, 1, sizeof *storage)) < 0) return status;
@@ -315,7 +316,8 @@ static int32_t read_shape(nst_pickle *p, nst_pickle_value size, nst_pickle_value
 {
     const nst_pickle_value *sizes, *strides;
     size_t count = 1;
-    if (size.kind != NST_PICKLE_TUPLE || stride.kind != NST_PICKLE_TUPLE || size.integer != stride.integer || size.integer > NST_MAX_RANK)
+    if (size.kind != NST_PICKLE_TUPLE || stride.kind != NST_PICKLE_TUPLE || size.integer != stride.integer ||
+        size.integer > NST_MAX_RANK)
         return bad(p, "a tensor without proper sizes and strides");
     sizes = tuple_items(p, size), strides = tuple_items(p, stride);
     out->rank = (int)size.integer;
@@ -378,7 +380,8 @@ static int32_t reduce(nst_pickle *p)
     int32_t status = pop(p, &arguments);
     if (status >= 0) status = pop(p, &function);
     if (status < 0) return status;
-    if (arguments.kind != NST_PICKLE_TUPLE || function.kind != NST_PICKLE_GLOBAL) return bad(p, "a call of something else than a function");
+    if (arguments.kind != NST_PICKLE_TUPLE || function.kind != NST_PICKLE_GLOBAL)
+        return bad(p, "a call of something else than a function");
     switch (function.index) {
     case ORDERED_DICT: return make_ordered_dict(p, arguments);
     case REBUILD_TENSOR: return rebuild_tensor(p, arguments, 4, 4);
@@ -509,8 +512,10 @@ static int32_t push_simple(nst_pickle *p, nst_pickle_kind kind, int64_t integer)
 
 static int32_t refuse_opcode(nst_pickle *p, unsigned char opcode)
 {
-    return nst_fail(p->error, NST_ERR_WEIGHTS_FORMAT, "pickle: opcode 0x%02x at byte %zu is not one a state_dict needs: in Python, load "
-                    "the file and torch.save(network.state_dict(), 'weights.pth')", opcode, p->position - 1);
+    return nst_fail(p->error, NST_ERR_WEIGHTS_FORMAT,
+                    "pickle: opcode 0x%02x at byte %zu is not one a state_dict needs: in Python, load "
+                    "the file and torch.save(network.state_dict(), 'weights.pth')",
+                    opcode, p->position - 1);
 }
 
 static int32_t run_opcode(nst_pickle *p, unsigned char opcode)
@@ -658,7 +663,7 @@ static int32_t add_entry(nst_pickle *p, const char *name, const tensor *from, co
     if (nst_tensor_list_find(list, name)) return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "'%s' occurs twice", name);
     entry = nst_tensor_list_add(list);
     if (!entry) return nst_fail_nomem(error, "the list of tensors");
-    strcpy(entry->name, name);
+    memcpy(entry->name, name, strlen(name) + 1);
     entry->dtype = storage->dtype;
     entry->rank = from->rank;
     memcpy(entry->shape, from->shape, sizeof entry->shape);
@@ -682,7 +687,8 @@ int32_t nst_pickle_list(nst_pickle *p, nst_pickle_value root, const nst_bytes *b
     if (root.kind == NST_PICKLE_DICT && !has_tensor(p, root) && !nst_pickle_get(p, root, "state_dict", &dict))
         nst_pickle_get(p, root, "model", &dict);
     if (dict.kind != NST_PICKLE_DICT || !has_tensor(p, dict))
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "the file holds no dictionary of tensors (a state_dict, or one under 'state_dict' "
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                        "the file holds no dictionary of tensors (a state_dict, or one under 'state_dict' "
                         "or 'model')");
     for (const cell *at = first_cell(p, dict); at; at = next_cell(p, at)) {
         const char *name = nst_pickle_text(p, at->key);

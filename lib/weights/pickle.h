@@ -1,6 +1,6 @@
-/* The part of Python's pickle that torch.save() writes for a dictionary of tensors, as a machine that can build dictionaries, tuples,
- * numbers, strings and descriptions of tensors, and nothing else. It executes nothing: the few callables it knows are names it
- * compares, and every other name, and every opcode it does not need, is an error. */
+/* The part of Python's pickle that torch.save() writes for a dictionary of tensors, as a machine that can build dictionaries,
+ * tuples, numbers, strings and descriptions of tensors, and nothing else. It executes nothing: the few callables it knows are
+ * names it compares, and every other name, and every opcode it does not need, is an error. */
 #ifndef NST_WEIGHTS_PICKLE_H
 #define NST_WEIGHTS_PICKLE_H
 
@@ -43,8 +43,8 @@ nst_pickle *nst_pickle_new(nst_ctx *ctx);
 void nst_pickle_free(nst_pickle *pickle);
 
 /* Runs one pickle that begins at `begin`; *next is the byte after its STOP. Values of earlier runs stay valid. */
-int32_t nst_pickle_run(nst_pickle *pickle, const nst_bytes *bytes, size_t begin, size_t end, size_t *next, nst_pickle_value *result,
-                       nst_error *error);
+int32_t nst_pickle_run(nst_pickle *pickle, const nst_bytes *bytes, size_t begin, size_t end, size_t *next,
+                       nst_pickle_value *result, nst_error *error);
 
 /* Reading values. text() is NUL-terminated and NULL for anything but a string. get() finds a string key of a dictionary. */
 const char *nst_pickle_text(const nst_pickle *pickle, nst_pickle_value value);
@@ -57,6 +57,7 @@ nst_pickle_storage *nst_pickle_storage_at(nst_pickle *pickle, size_t index);
 nst_pickle_storage *nst_pickle_storage_by_key(nst_pickle *pickle, const char *key);
 
 /* The tensors of a state_dict, or of the one inside a checkpoint's "state_dict" or "model", once all storages are located. */
-int32_t nst_pickle_list(nst_pickle *pickle, nst_pickle_value root, const nst_bytes *bytes, nst_tensor_list *list, nst_error *error);
+int32_t nst_pickle_list(nst_pickle *pickle, nst_pickle_value root, const nst_bytes *bytes, nst_tensor_list *list,
+                        nst_error *error);
 
 #endif

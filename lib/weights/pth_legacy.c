@@ -1,5 +1,5 @@
-/* torch.save() before 1.6: five pickles one after another (magic number, protocol, system, object, storage keys), then for every key a
- * 64-bit count and the numbers. torch/serialization.py, _legacy_save. */
+/* torch.save() before 1.6: five pickles one after another (magic number, protocol, system, object, storage keys), then for every
+ * key a 64-bit count and the numbers. torch/serialization.py, _legacy_save. */
 #include <string.h>
 
 #include "base/size.h"
@@ -36,7 +36,8 @@ static int32_t locate(nst_pickle *pickle, const char *key, const nst_bytes *byte
     if (!storage || storage->located)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "the list of storages does not fit the tensors");
     if (bytes->length - *at < sizeof raw)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "truncated: the file ends at byte %zu before its numbers do", bytes->length);
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "truncated: the file ends at byte %zu before its numbers do",
+                        bytes->length);
     if ((status = nst_bytes_read(bytes, *at, raw, sizeof raw, error)) < 0) return status;
     for (int i = 7; i >= 0; i--) count = count << 8 | raw[i];
     if (count != storage->count)
@@ -45,7 +46,8 @@ static int32_t locate(nst_pickle *pickle, const char *key, const nst_bytes *byte
     if (!nst_size_mul(storage->count, storage->element_size, &length) || !nst_size_add(storage->offset, length, &end))
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "storage '%s' is too large", key);
     if (end > bytes->length)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "truncated: %zu bytes are needed so far, the file has %zu", end, bytes->length);
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "truncated: %zu bytes are needed so far, the file has %zu", end,
+                        bytes->length);
     storage->located = true;
     *at = end;
     return NST_OK;

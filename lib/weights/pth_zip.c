@@ -1,6 +1,7 @@
 /* torch.save() since 1.6: an uncompressed zip archive with PREFIX/data.pkl (the pickle) and PREFIX/data/KEY (the numbers).
- * torch/serialization.py, _save; the zip format is APPNOTE.TXT of PKWARE. Wherever two zip readers could see two different archives
- * (comments, bytes in front, overlaps, local headers that disagree, names that differ in case) the file is refused. */
+ * torch/serialization.py, _save; the zip format is APPNOTE.TXT of PKWARE. Wherever two zip readers could see two different
+ * archives (comments, bytes in front, overlaps, local headers that disagree, names that differ in case) the file is refused. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -109,8 +110,8 @@ static int32_t allocate(archive *a)
 }
 
 /* 64-bit values of the fields that are all ones, in the extra field 1. */
-static int32_t read_wide_fields(const archive *a, const unsigned char *extra, size_t length, uint64_t **fields, const uint64_t *maxima,
-                                int count)
+static int32_t read_wide_fields(const archive *a, const unsigned char *extra, size_t length, uint64_t **fields,
+                                const uint64_t *maxima, int count)
 {
     while (length >= 4) {
         size_t size = (size_t)load(extra + 2, 2), used = 4;
@@ -131,7 +132,8 @@ static bool is_proper_name(const unsigned char *name, size_t length)
 {
     if (length == 0 || name[0] == '/') return false;
     for (size_t i = 0; i < length; i++)
-        if (name[i] < 0x20 || name[i] >= 0x7f || name[i] == '\\' || (name[i] == '.' && i + 1 < length && name[i + 1] == '.')) return false;
+        if (name[i] < 0x20 || name[i] >= 0x7f || name[i] == '\\' || (name[i] == '.' && i + 1 < length && name[i + 1] == '.'))
+            return false;
     return true;
 }
 
@@ -202,7 +204,8 @@ static int compare_headers(const void *x, const void *y)
 
 static int compare_names(const void *x, const void *y)
 {
-    const unsigned char *a = (const unsigned char *)((const member *)x)->name, *b = (const unsigned char *)((const member *)y)->name;
+    const unsigned char *a = (const unsigned char *)((const member *)x)->name,
+                        *b = (const unsigned char *)((const member *)y)->name;
     for (;; a++, b++) {
         int c = *a >= 'A' && *a <= 'Z' ? *a + 32 : *a, d = *b >= 'A' && *b <= 'Z' ? *b + 32 : *b;
         if (c != d || c == 0) return c - d;
@@ -257,7 +260,8 @@ static int32_t find_pickle(const archive *a, const member **out, char *prefix, s
     for (size_t i = 0; i < a->count; i++) {
         const char *name = a->members[i].name, *slash = strchr(name, '/');
         if (slash && (strncmp(slash, "/code/", 6) == 0 || strcmp(slash, "/constants.pkl") == 0))
-            return nst_fail(a->error, NST_ERR_UNSUPPORTED, "this is a TorchScript archive: in Python, load it with torch.jit.load() and "
+            return nst_fail(a->error, NST_ERR_UNSUPPORTED,
+                            "this is a TorchScript archive: in Python, load it with torch.jit.load() and "
                             "torch.save(network.state_dict(), 'weights.pth')");
         if (!slash || strcmp(slash, "/data.pkl") != 0) continue;
         if (*out) return bad(a, "two data.pkl in it");
@@ -273,8 +277,7 @@ static int32_t check_byte_order(const archive *a, const char *prefix)
 {
     char name[256], order[8] = "";
     const member *m;
-    strcpy(name, prefix);
-    strcat(name, "byteorder");
+    snprintf(name, sizeof name, "%sbyteorder", prefix);
     m = find(a, name);
     if (!m) return NST_OK;
     if (m->size < sizeof order) {
@@ -306,16 +309,11 @@ static int32_t locate_all(const archive *a, const char *prefix, nst_pickle *pick
         char name[256];
         const member *m = NULL;
         size_t length;
-        if (strlen(prefix) + strlen(key) + 6 < sizeof name) {
-            strcpy(name, prefix);
-            strcat(name, "data/");
-            strcat(name, key);
-            m = find(a, name);
-        }
+        if (snprintf(name, sizeof name, "%sdata/%s", prefix, key) < (int)sizeof name) m = find(a, name);
         if (!m) return nst_fail(a->error, NST_ERR_WEIGHTS_FORMAT, "zip: the record data/%s is missing", key);
         if (!nst_size_mul(storage->count, storage->element_size, &length) || length != m->size)
-            return nst_fail(a->error, NST_ERR_WEIGHTS_FORMAT, "zip: the record data/%s has %zu bytes, its tensors need another number",
-                            key, m->size);
+            return nst_fail(a->error, NST_ERR_WEIGHTS_FORMAT,
+                            "zip: the record data/%s has %zu bytes, its tensors need another number", key, m->size);
         storage->offset = m->data;
         storage->crc = m->crc;
         storage->located = storage->has_crc = true;

@@ -1,5 +1,6 @@
 /* safetensors: u64 header length, JSON header (name -> dtype, shape, data_offsets), then the values without holes.
- * https://github.com/huggingface/safetensors#format; stricter than its text wherever two readers could see two different files. */
+ * https://github.com/huggingface/safetensors#format; stricter than its text wherever two readers could see two different files.
+ */
 #include "weights/safetensors.h"
 
 #include <inttypes.h>
@@ -15,12 +16,12 @@ static const struct {
     const char *name;
     nst_dtype dtype;
     size_t bits;
-} dtypes[] = {{"F32", NST_DTYPE_F32, 32},    {"F64", NST_DTYPE_F64, 64},     {"F16", NST_DTYPE_F16, 16},     {"BF16", NST_DTYPE_BF16, 16},
-              {"BOOL", NST_DTYPE_OTHER, 8},  {"U8", NST_DTYPE_OTHER, 8},     {"I8", NST_DTYPE_OTHER, 8},
-              {"F8_E4M3", NST_DTYPE_OTHER, 8},
-              {"F8_E5M2", NST_DTYPE_OTHER, 8}, {"F8_E8M0", NST_DTYPE_OTHER, 8}, {"U16", NST_DTYPE_OTHER, 16}, {"I16", NST_DTYPE_OTHER, 16},
-              {"U32", NST_DTYPE_OTHER, 32},  {"I32", NST_DTYPE_OTHER, 32},   {"U64", NST_DTYPE_OTHER, 64},    {"I64", NST_DTYPE_OTHER, 64},
-              {"C64", NST_DTYPE_OTHER, 64}};
+} dtypes[] = {{"F32", NST_DTYPE_F32, 32},      {"F64", NST_DTYPE_F64, 64},      {"F16", NST_DTYPE_F16, 16},
+              {"BF16", NST_DTYPE_BF16, 16},    {"BOOL", NST_DTYPE_OTHER, 8},    {"U8", NST_DTYPE_OTHER, 8},
+              {"I8", NST_DTYPE_OTHER, 8},      {"F8_E4M3", NST_DTYPE_OTHER, 8}, {"F8_E5M2", NST_DTYPE_OTHER, 8},
+              {"F8_E8M0", NST_DTYPE_OTHER, 8}, {"U16", NST_DTYPE_OTHER, 16},    {"I16", NST_DTYPE_OTHER, 16},
+              {"U32", NST_DTYPE_OTHER, 32},    {"I32", NST_DTYPE_OTHER, 32},    {"U64", NST_DTYPE_OTHER, 64},
+              {"I64", NST_DTYPE_OTHER, 64},    {"C64", NST_DTYPE_OTHER, 64}};
 
 static uint64_t load_u64(const unsigned char *bytes)
 {
@@ -60,8 +61,8 @@ static int32_t parse_header(const char *text, size_t length, json_t **out, nst_e
     root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
     if (!root) {
         bool memory = json_error_code(&problem) == json_error_out_of_memory;
-        return nst_fail(error, memory ? NST_ERR_NOMEM : NST_ERR_WEIGHTS_FORMAT, "safetensors: the header is not valid: %s at byte %d",
-                        problem.text, problem.position);
+        return nst_fail(error, memory ? NST_ERR_NOMEM : NST_ERR_WEIGHTS_FORMAT,
+                        "safetensors: the header is not valid: %s at byte %d", problem.text, problem.position);
     }
     if (!json_is_object(root)) {
         json_decref(root);
@@ -87,8 +88,9 @@ static int32_t read_header(nst_ctx *ctx, const nst_bytes *bytes, json_t **root, 
         return nst_fail(error, NST_ERR_LIMIT, "safetensors: a header of %" PRIu64 " bytes; at most %zu are read", length,
                         NST_SAFETENSORS_MAX_HEADER);
     if (length > bytes->length - 8)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: truncated: the header needs %" PRIu64 " bytes, the file has %zu",
-                        length + 8, bytes->length);
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                        "safetensors: truncated: the header needs %" PRIu64 " bytes, the file has %zu", length + 8,
+                        bytes->length);
     text = nst_alloc(&ctx->memory, (size_t)length);
     if (!text) return nst_fail_nomem(error, "a safetensors header");
     status = nst_bytes_read(bytes, 8, text, (size_t)length, error);
@@ -143,12 +145,13 @@ static int32_t read_entry(const char *name, const json_t *value, nst_tensor_entr
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: '%s' needs exactly dtype, shape and data_offsets", name);
     if ((status = read_dtype(name, json_object_get(value, "dtype"), &entry->dtype, &size, error)) < 0) return status;
     if ((status = read_shape(json_object_get(value, "shape"), entry, &elements, error)) < 0) return status;
-    if (!read_size(json_array_get(offsets, 0), &entry->offset) || !read_size(json_array_get(offsets, 1), &end) || end < entry->offset)
+    if (!read_size(json_array_get(offsets, 0), &entry->offset) || !read_size(json_array_get(offsets, 1), &end) ||
+        end < entry->offset)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: '%s' has bad data_offsets", name);
     entry->bytes = end - entry->offset;
     if (!nst_size_mul(elements, size, &wanted) || wanted != entry->bytes)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: '%s' holds %zu bytes, its shape and dtype need another number",
-                        name, entry->bytes);
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                        "safetensors: '%s' holds %zu bytes, its shape and dtype need another number", name, entry->bytes);
     return NST_OK;
 }
 
@@ -162,7 +165,8 @@ static int32_t read_metadata(const json_t *object, nst_tensor_list *list, nst_er
     list->metadata = nst_alloc_zero(&list->ctx->memory, kept * sizeof *list->metadata);
     if (!list->metadata) return nst_fail_nomem(error, "metadata");
     json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
-        if (!json_is_string(value)) return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: metadata '%s' is not a string", key);
+        if (!json_is_string(value))
+            return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: metadata '%s' is not a string", key);
         if (list->metadata_count == kept) continue;
         strncpy(list->metadata[list->metadata_count][0], key, 255);
         strncpy(list->metadata[list->metadata_count++][1], json_string_value(value), 255);
@@ -205,14 +209,14 @@ static int32_t check_layout(nst_tensor_list *list, size_t data_start, size_t fil
     for (size_t i = 0; i < list->count; i++) {
         nst_tensor_entry *entry = &list->entries[i];
         if (entry->offset != at)
-            return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: '%s' begins at byte %zu of the data instead of %zu", entry->name,
-                            entry->offset, at);
+            return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: '%s' begins at byte %zu of the data instead of %zu",
+                            entry->name, entry->offset, at);
         at += entry->bytes;
         entry->offset = data_start + (at - entry->bytes);
     }
     if (at > available)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: truncated: the header promises %zu bytes of data, the file has %zu",
-                        at, available);
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                        "safetensors: truncated: the header promises %zu bytes of data, the file has %zu", at, available);
     if (at < available)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: %zu bytes too many after the last tensor", available - at);
     return NST_OK;
@@ -226,7 +230,8 @@ static int32_t list_tensors(const nst_bytes *bytes, nst_tensor_list *list, nst_e
     if (status < 0) return status;
     status = read_entries(root, list, error);
     json_decref(root);
-    if (status >= 0 && list->count == 0) status = nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: the file holds no tensor");
+    if (status >= 0 && list->count == 0)
+        status = nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: the file holds no tensor");
     return status < 0 ? status : check_layout(list, data_start, bytes->length, error);
 }
 
@@ -258,8 +263,8 @@ static bool add_tensor(json_t *root, const nst_tensor_data *tensor, size_t begin
             return false;
         }
     return json_object_set_new(root, tensor->name,
-                               json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->dtype, "shape", shape, "data_offsets", (json_int_t)begin,
-                                         (json_int_t)(begin + tensor->bytes))) == 0;
+                               json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->dtype, "shape", shape, "data_offsets",
+                                         (json_int_t)begin, (json_int_t)(begin + tensor->bytes))) == 0;
 }
 
 static json_t *make_header(const nst_tensor_data *tensors, size_t count, const char *const (*metadata)[2], size_t pairs)
@@ -267,7 +272,8 @@ static json_t *make_header(const nst_tensor_data *tensors, size_t count, const c
     json_t *root = json_object(), *object = json_object();
     size_t begin = 0;
     bool good = root && object;
-    for (size_t i = 0; good && i < pairs; i++) good = json_object_set_new(object, metadata[i][0], json_string(metadata[i][1])) == 0;
+    for (size_t i = 0; good && i < pairs; i++)
+        good = json_object_set_new(object, metadata[i][0], json_string(metadata[i][1])) == 0;
     if (pairs > 0) good = json_object_set(root, "__metadata__", object) == 0 && good;
     for (size_t i = 0; good && i < count; i++) {
         good = add_tensor(root, &tensors[i], begin);

@@ -18,7 +18,8 @@ typedef struct contents {
     size_t pair_count;
 } contents;
 
-static void add_tensor(contents *out, const char *layer, const char *part, int rank, const nst_conv_weights *conv, const float *data)
+static void add_tensor(contents *out, const char *layer, const char *part, int rank, const nst_conv_weights *conv,
+                       const float *data)
 {
     nst_tensor_data *tensor = &out->tensors[out->tensor_count];
     size_t count = 1;

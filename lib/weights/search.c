@@ -73,7 +73,8 @@ static void offer_own(search *s)
     static const char *const endings[] = {".safetensors", ".pth", ".h5"};
     char data[PATH_CAPACITY], cache[PATH_CAPACITY], file[64];
     const char *const folders[] = {folder("XDG_DATA_HOME", "/nst", "/.local/share/nst", data),
-                                   folder("XDG_CACHE_HOME", "/nst", "/.cache/nst", cache), "/usr/local/share/nst", "/usr/share/nst"};
+                                   folder("XDG_CACHE_HOME", "/nst", "/.cache/nst", cache), "/usr/local/share/nst",
+                                   "/usr/share/nst"};
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
         for (size_t j = 0; j < sizeof endings / sizeof endings[0]; j++) {
             snprintf(file, sizeof file, "%s%s", s->name, endings[j]);
@@ -112,8 +113,9 @@ static void offer_hub(search *s, int known)
 static void offer_torch(search *s, int known)
 {
     char hub[PATH_CAPACITY], old[PATH_CAPACITY];
-    const char *base = environment("TORCH_HOME") ? folder("TORCH_HOME", "/hub/checkpoints", "", hub)
-                                                 : folder("XDG_CACHE_HOME", "/torch/hub/checkpoints", "/.cache/torch/hub/checkpoints", hub);
+    const char *base = environment("TORCH_HOME")
+                           ? folder("TORCH_HOME", "/hub/checkpoints", "", hub)
+                           : folder("XDG_CACHE_HOME", "/torch/hub/checkpoints", "/.cache/torch/hub/checkpoints", hub);
     const char *home = environment("HOME");
     const char *old_base = home && snprintf(old, sizeof old, "%s/.torch/models", home) < (int)sizeof old ? old : NULL;
     for (int i = 0; i < 3 && published[known].torch[i]; i++) offer_file(s, base, "", published[known].torch[i]);
@@ -184,6 +186,8 @@ int32_t nst_weights_open(nst_ctx *ctx, const char *name, nst_weights *out, nst_e
     nst_weights_candidates(ctx, chosen ? chosen : "vgg19", take_first, path, error);
     if (path[0]) return open_file(ctx, path, out, error);
     if (!chosen) return open_untrained(ctx, "; no vgg19 was found", out, error);
-    return nst_fail(error, NST_ERR_NOT_FOUND, "no file for '%s' in any of the places where weights are looked for; 'nst weights list' "
-                    "shows them", chosen);
+    return nst_fail(error, NST_ERR_NOT_FOUND,
+                    "no file for '%s' in any of the places where weights are looked for; 'nst weights list' "
+                    "shows them",
+                    chosen);
 }

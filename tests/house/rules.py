@@ -31,7 +31,7 @@ HOMES = {
     "signal.h": {"base/thread.c"},
     "sched.h": {"base/cpu.c"},
     "locale.h": {"base/number.c"},
-    "zlib.h": {"weights/load.c", "weights/h5.c", "weights/h5_chunks.c"},
+    "zlib.h": {"weights/load.c", "weights/pickle.c", "weights/pth_zip.c"},
     "jansson.h": {"weights/safetensors.c", "session/options_json.c", "session/checkpoint.c"},
     "immintrin.h": set(),
 }
