@@ -80,7 +80,7 @@ class Collection(TestCase):
 
 class Exit(TestCase):
     def test_with_everything_alive(self):
-        self.run_clean(HELLO + "session = support.small_session(); session.step(); image = session.image; options = nst.Options()")
+        self.run_clean(HELLO + "session = support.small_session(); session.step(); image = session.image; other = nst.Options()")
 
     def test_in_a_cycle(self):
         self.run_clean(HELLO + "session = support.small_session(); session.step(); cycle = [session]; cycle.append(cycle)")

@@ -157,9 +157,10 @@ class Session(Child):
             print(progress.iteration, progress.loss)
         session.image.save("out.png")
 
-    The loop ends with the run; session.progress.stop_reason then says why. Leaving the loop, by break, by an exception or by Ctrl-C, leaves the session usable: look at its image, change its options,
-    save it, go on. Options come as an Options object or a mapping, and as keywords, which win. `init` is one of the option's
-    words or a picture. A session may be used from any thread; a call waits for a step in progress, cancel() does not.
+    The loop ends with the run; session.progress.stop_reason then says why. Leaving it by break, by an exception or by Ctrl-C
+    leaves the session usable: look at its image, change its options, save it, go on. Options come as an Options object or a
+    mapping, and as keywords, which win. `init` is one of the option's words or a picture. A session may be used from any
+    thread; a call waits for a step in progress, cancel() does not.
     """
 
     # _lock is held during every call into the session; _life is what keeps cancel(), which takes no _lock, from a freed session.
