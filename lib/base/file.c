@@ -168,8 +168,8 @@ static int32_t write_descriptor(void *user, const void *data, uint64_t count)
     while (count > 0) {
         ssize_t put = write(out->descriptor, from, (size_t)count);
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0) {
-            out->failure = errno;
+        if (put <= 0) {
+            out->failure = put < 0 ? errno : EIO;
             return -1;
         }
         from += put;
@@ -207,34 +207,46 @@ static void sync_folder(const char *path)
     close(descriptor);
 }
 
-/* O_EXCL with the process's own umask; a name left behind by a crash is stepped over. `temporary` holds the target's path and gets
- * its ending here. */
+/* A short name of its own in the target's folder: the target's with an ending could be too long. O_EXCL with the process's own umask; a
+ * name left behind by a crash is stepped over. `temporary` holds the target's path and gets the name here. */
 static int open_temporary(char *temporary, size_t capacity)
 {
-    size_t length = strlen(temporary);
+    char *slash = strrchr(temporary, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - temporary) : 0;
     int descriptor = -1;
     for (int attempt = 0; attempt < 1000 && descriptor < 0; attempt++) {
-        snprintf(temporary + length, capacity - length, ".%ld-%d.tmp", (long)getpid(), attempt);
+        snprintf(temporary + folder, capacity - folder, ".nst-%ld-%d.tmp", (long)getpid(), attempt);
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (descriptor < 0 && errno != EEXIST) break;
     }
     return descriptor;
 }
 
-static int32_t write_temporary(char *temporary, size_t capacity, const struct stat *existing, nst_produce_fn produce, void *user,
-                               nst_error *error)
+/* The new file belongs to whom the old one did, as far as this process may give files away, and has its mode. */
+static bool keep_owner_and_mode(int descriptor, const struct stat *existing)
+{
+    struct stat own;
+    if (fstat(descriptor, &own) < 0) return false;
+    if ((own.st_uid != existing->st_uid || own.st_gid != existing->st_gid) &&
+        fchown(descriptor, existing->st_uid, existing->st_gid) < 0 && errno != EPERM && errno != EINVAL)
+        return false;
+    return fchmod(descriptor, existing->st_mode & 07777) == 0;
+}
+
+static int32_t write_temporary(char *temporary, size_t capacity, const char *path, const struct stat *existing, nst_produce_fn produce,
+                               void *user, nst_error *error)
 {
     output out = {open_temporary(temporary, capacity), 0};
     nst_writer writer = {sizeof writer, 0, write_descriptor, &out};
     int32_t status;
-    if (out.descriptor < 0) return fail_errno(error, "create", temporary);
+    if (out.descriptor < 0) return fail_errno(error, "create a file beside", path);
     status = produce(user, &writer, error);
-    if (status >= 0 && existing && fchmod(out.descriptor, existing->st_mode & 07777) < 0) out.failure = errno;
-    if (status >= 0 && fsync(out.descriptor) < 0) out.failure = errno;
+    if (status >= 0 && existing && !keep_owner_and_mode(out.descriptor, existing)) out.failure = errno;
+    if (status >= 0 && !out.failure && fsync(out.descriptor) < 0) out.failure = errno;
     if (close(out.descriptor) < 0 && !out.failure) out.failure = errno;
     if (out.failure) {
         errno = out.failure;
-        status = fail_errno(error, "write", temporary);
+        status = fail_errno(error, "write", path);
     }
     if (status < 0) unlink(temporary);
     return status;
@@ -262,6 +274,7 @@ int32_t nst_file_replace(nst_ctx *ctx, const char *path, bool overwrite, nst_pro
     bool exists = stat(path, &info) == 0;
     int32_t status;
     (void)ctx;
+    if (!path[0]) return nst_fail(error, NST_ERR_INVALID_ARG, "the path of the file to write is empty");
     if (exists && S_ISDIR(info.st_mode)) return nst_fail(error, NST_ERR_IO, "'%s' is a directory", path);
     if (exists && !S_ISREG(info.st_mode)) return write_through(path, produce, user, error);
     if (exists && !overwrite) return nst_fail(error, NST_ERR_EXISTS, "'%s' exists; it is not overwritten", path);
@@ -269,7 +282,7 @@ int32_t nst_file_replace(nst_ctx *ctx, const char *path, bool overwrite, nst_pro
     if (strlen(path) >= sizeof target) return nst_fail(error, NST_ERR_INVALID_ARG, "the path is too long");
     if (!exists || !realpath(path, target)) snprintf(target, sizeof target, "%s", path);
     snprintf(temporary, sizeof temporary, "%s", target);
-    status = write_temporary(temporary, sizeof temporary, exists ? &info : NULL, produce, user, error);
+    status = write_temporary(temporary, sizeof temporary, path, exists ? &info : NULL, produce, user, error);
     if (status >= 0) status = move_into_place(temporary, target, overwrite, error);
     if (status >= 0) sync_folder(target);
     return status;

@@ -53,7 +53,7 @@ static void on_error(j_common_ptr info)
     char text[JMSG_LENGTH_MAX];
     if (state->status >= 0) {
         info->err->format_message(info, text);
-        state->status = nst_fail(state->error, code_of(info->err->msg_code), "JPEG: %s", text);
+        state->status = nst_fail(state->error, code_of(info->err->msg_code), "damaged JPEG: %s", text);
     }
     longjmp(state->jump, 1);
 }
@@ -107,7 +107,6 @@ typedef struct decoder {
     struct jpeg_decompress_struct info;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
-    bool created;
     nst_image *image;
     nst_rows rows;
     nst_icc *icc;
@@ -120,7 +119,7 @@ typedef struct decoder {
 static void free_decoder(decoder *d)
 {
     nst_memory *memory = &d->state.ctx->memory;
-    if (d->created) jpeg_destroy_decompress(&d->info);
+    jpeg_destroy_decompress(&d->info); /* harmless on zeros */
     nst_icc_free(d->icc);
     nst_free(memory, d->row);
     nst_free(memory, d->profile);
@@ -162,7 +161,6 @@ static void open_jpeg(decoder *d, const void *data, size_t length)
 {
     d->info.err = &d->state.manager;
     jpeg_create_decompress(&d->info);
-    d->created = true;
     d->source = (struct jpeg_source_mgr){.next_input_byte = data, .bytes_in_buffer = length, .init_source = no_source,
                                          .fill_input_buffer = end_of_source, .skip_input_data = skip_source,
                                          .resync_to_restart = jpeg_resync_to_restart, .term_source = no_source};
@@ -171,6 +169,17 @@ static void open_jpeg(decoder *d, const void *data, size_t length)
     d->info.progress = &d->progress;
     jpeg_save_markers(&d->info, JPEG_APP0 + 1, 0xffff);
     jpeg_save_markers(&d->info, JPEG_APP0 + 2, 0xffff);
+}
+
+/* A Huffman-coded unit of blocks takes a bit at least: a short file that promises many pixels is refused before memory is taken for
+ * them. */
+static int32_t check_length(const decoder *d, size_t length)
+{
+    size_t across = (d->info.image_width - 1) / (8 * (size_t)d->info.max_h_samp_factor) + 1;
+    size_t down = (d->info.image_height - 1) / (8 * (size_t)d->info.max_v_samp_factor) + 1;
+    if (d->info.arith_code || length >= across * down / 8) return NST_OK;
+    return nst_fail(d->state.error, NST_ERR_IMAGE_FORMAT, "damaged JPEG: %zu bytes cannot hold %u x %u pixels", length,
+                    d->info.image_width, d->info.image_height);
 }
 
 static int32_t choose_colours(decoder *d)
@@ -244,7 +253,7 @@ static int32_t read_profile(decoder *d)
     return nst_icc_new(d->state.ctx, &profile, &d->icc, d->state.error);
 }
 
-static int32_t read_header(decoder *d)
+static int32_t read_header(decoder *d, size_t length)
 {
     nst_ctx *ctx = d->state.ctx;
     nst_error *error = d->state.error;
@@ -255,6 +264,7 @@ static int32_t read_header(decoder *d)
     width = d->info.image_width;
     height = d->info.image_height;
     status = nst_image_check_size(ctx, width, height, error);
+    if (status >= 0) status = check_length(d, length);
     if (status >= 0) status = choose_colours(d);
     if (status < 0) return status;
     turn = orientation(d);
@@ -297,7 +307,7 @@ static void run_decoder(decoder *d, const void *data, size_t length)
 {
     if (setjmp(d->state.jump) != 0) return;
     open_jpeg(d, data, length);
-    d->state.status = read_header(d);
+    d->state.status = read_header(d, length);
     if (d->state.status < 0) return;
     jpeg_start_decompress(&d->info);
     while (d->info.output_scanline < d->info.output_height) {
@@ -329,7 +339,6 @@ typedef struct encoder {
     jpeg_state state; /* first */
     struct jpeg_compress_struct info;
     struct jpeg_destination_mgr destination;
-    bool created;
     const nst_image *image;
     const nst_writer *writer;
     int quality;
@@ -341,7 +350,7 @@ typedef struct encoder {
 static void free_encoder(encoder *e)
 {
     nst_memory *memory = &e->state.ctx->memory;
-    if (e->created) jpeg_destroy_compress(&e->info);
+    jpeg_destroy_compress(&e->info); /* harmless on zeros */
     nst_free(memory, e->rgba);
     nst_free(memory, e->row);
     nst_free(memory, e);
@@ -402,7 +411,6 @@ static void run_encoder(encoder *e)
     if (setjmp(e->state.jump) != 0) return;
     e->info.err = &e->state.manager;
     jpeg_create_compress(&e->info);
-    e->created = true;
     e->destination = (struct jpeg_destination_mgr){.init_destination = begin_output, .empty_output_buffer = full_output,
                                                    .term_destination = end_output};
     e->info.dest = &e->destination;

@@ -30,7 +30,9 @@ typedef struct codec_state {
 static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
     codec_state *state = png_get_mem_ptr(png);
-    void *block = nst_alloc(&state->ctx->memory, size);
+    void *block;
+    if (size > 2 * chunk_memory) return NULL; /* libpng 1.6 does not hold its own limit for eXIf: the length in the file counts */
+    block = nst_alloc(&state->ctx->memory, size);
     if (!block) state->out_of_memory = true;
     return block;
 }
@@ -110,10 +112,11 @@ static void open_png(decoder *d)
 {
     d->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, d, on_error, on_warning, d, allocate, release);
     if (d->png) d->info = png_create_info_struct(d->png);
-    if (!d->info) {
-        d->state.status = nst_fail_nomem(d->state.error, "a PNG file");
-        return;
-    }
+    if (!d->info) d->state.status = nst_fail_nomem(d->state.error, "a PNG file");
+}
+
+static void configure(decoder *d)
+{
     png_set_read_fn(d->png, d, read_memory);
     png_set_user_limits(d->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours are checked, with a better sentence, after the header */
     png_set_chunk_malloc_max(d->png, chunk_memory);
@@ -166,6 +169,15 @@ static int32_t read_texts(decoder *d)
     return status;
 }
 
+/* Deflate shrinks at most 1032 to 1: a short file that promises many pixels is refused before memory is taken for them. */
+static int32_t check_length(const decoder *d)
+{
+    size_t width = png_get_image_width(d->png, d->info), height = png_get_image_height(d->png, d->info);
+    size_t bits = (size_t)png_get_bit_depth(d->png, d->info) * png_get_channels(d->png, d->info);
+    if (d->length >= height * ((width * bits + 7) / 8) / 1032) return NST_OK;
+    return nst_fail(d->state.error, NST_ERR_IMAGE_FORMAT, "damaged PNG: %zu bytes cannot hold %zu x %zu pixels", d->length, width, height);
+}
+
 /* Makes the image and the rows, once the sides are known to be allowed. */
 static int32_t prepare_rows(decoder *d, size_t width, size_t height)
 {
@@ -192,6 +204,7 @@ static int32_t read_header(decoder *d)
     png_read_info(d->png, d->info);
     status = nst_image_check_size(d->state.ctx, png_get_image_width(d->png, d->info), png_get_image_height(d->png, d->info),
                                   d->state.error);
+    if (status >= 0) status = check_length(d);
     if (status < 0) return status;
     source_bits = png_get_color_type(d->png, d->info) == PNG_COLOR_TYPE_PALETTE ? 8 : png_get_bit_depth(d->png, d->info);
     set_transformations(d);
@@ -232,6 +245,7 @@ static void read_rows(decoder *d)
 static void run_decoder(decoder *d)
 {
     if (setjmp(png_jmpbuf(d->png)) != 0) return;
+    configure(d);
     d->state.status = read_header(d);
     if (d->state.status < 0) return;
     read_rows(d);
