@@ -91,7 +91,10 @@ def main(source, build, pictures, *compilers):
         programs = build_examples(source, folder, pc, compilers)
         programs.append(build_static(source, folder, pc, compilers[0]))
         programs += build_with_cmake(source, folder, prefix)
-        environment = dict(os.environ, LD_LIBRARY_PATH=str(pc.parent.parent))
+        programs.append(source / "docs/examples/hello.py")
+        environment = dict(os.environ, LD_LIBRARY_PATH=str(pc.parent.parent), PYTHONPATH=str(source / "bindings/python"),
+                           PYTHONDONTWRITEBYTECODE="1")
+        environment.pop("NST_LIBRARY", None)  # the bindings are to find the library by its soname
         print(run(sys.executable, source / "docs/examples/run.py", pictures, *programs, env=environment))
 
 
