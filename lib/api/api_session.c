@@ -28,24 +28,13 @@ int32_t nst_targets_new(nst_model *model, nst_image *content, nst_image *const *
 
 /* ---- making sessions ---- */
 
-static int32_t create(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out, nst_error *error)
-{
-    nst_session *session;
-    int32_t status = nst_session_create(targets, options, init, &session, error);
-    if (status < 0) return status;
-    status = nst_session_check_start(session, error);
-    if (status < 0) nst_session_destroy(session);
-    else *out = session;
-    return status;
-}
-
 int32_t nst_session_new(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out)
 {
     nst_error error = {""};
     if (!out) return NST_ERR_INVALID_ARG;
     *out = NULL;
     if (!targets) return NST_ERR_INVALID_ARG;
-    return nst_ctx_keep_error(targets->ctx, create(targets, options, init, out, &error), &error);
+    return nst_ctx_keep_error(targets->ctx, nst_session_create(targets, options, init, false, out, &error), &error);
 }
 
 static int32_t set_unless_set(nst_options *options, nst_option_id id, const char *value, nst_error *error)
@@ -73,7 +62,7 @@ static int32_t make_reconstruction(nst_model *model, nst_image *image, int32_t k
     if (status < 0) return nst_fail_nomem(error, "options");
     status = reconstruction_options(options, kind, layers, error);
     if (status >= 0) status = nst_targets_create(model, content ? image : NULL, content ? NULL : &image, content ? 0 : 1, &targets, error);
-    if (status >= 0) status = create(targets, options, NULL, out, error);
+    if (status >= 0) status = nst_session_create(targets, options, NULL, false, out, error);
     nst_targets_unref(targets);
     nst_options_free(options);
     return status;

@@ -8,15 +8,10 @@
 static int32_t try_change(const nst_session *session, nst_option_id id, const char *value, nst_options **options,
                           nst_settings *settings, nst_schedule *schedule, nst_error *error)
 {
-    const nst_targets *targets = session->targets;
     int32_t status = nst_options_copy(session->options, options);
     if (status < 0) return nst_fail_nomem(error, "an option");
     status = nst_option_store(*options, id, value, error);
-    if (status >= 0)
-        status = nst_settings_resolve(*options, targets->model, targets->content != NULL, targets->style_count, settings, error);
-    if (status >= 0)
-        status = nst_schedule_make(settings, targets->content ? targets->content : targets->styles[0], schedule, error);
-    return status;
+    return status < 0 ? status : nst_session_resolve(session, *options, settings, schedule, error);
 }
 
 int32_t nst_session_change(nst_session *session, nst_option_id id, const char *value, nst_error *error)
@@ -58,15 +53,11 @@ static int32_t carry_picture(const nst_session *session, const nst_schedule *sch
 static int32_t replan(nst_session *session, nst_error *error)
 {
     nst_session old = *session;
-    const nst_targets *targets = session->targets;
     nst_settings settings;
     nst_schedule schedule;
     nst_real *picture = NULL;
     size_t scale = session->scale;
-    int32_t status = nst_settings_resolve(session->options, targets->model, targets->content != NULL, targets->style_count, &settings,
-                                          error);
-    if (status >= 0)
-        status = nst_schedule_make(&settings, targets->content ? targets->content : targets->styles[0], &schedule, error);
+    int32_t status = nst_session_resolve(session, session->options, &settings, &schedule, error);
     if (status < 0) return status;
     if (scale >= schedule.count) scale = schedule.count - 1;
     status = carry_picture(session, &schedule, scale, &picture, error);

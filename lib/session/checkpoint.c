@@ -330,7 +330,7 @@ static int32_t restore_session(restoring *r, nst_targets *targets, nst_session *
     int32_t status = nst_options_new(r->ctx, &options);
     if (status < 0) return nst_fail_nomem(r->error, "options");
     status = read_options(r, options);
-    if (status >= 0) status = nst_session_create(targets, options, NULL, &session, r->error);
+    if (status >= 0) status = nst_session_create(targets, options, NULL, true, &session, r->error);
     nst_options_free(options);
     if (status < 0) return status;
     status = read_state(r, session);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "session/schedule.h"
+
 /* A loss at a place: a layer, or the pixels. */
 typedef struct part {
     nst_loss loss;
@@ -100,15 +102,6 @@ static int32_t take_states(nst_objective *objective, nst_error *error)
 
 /* ---- targets ---- */
 
-/* A style image's longer side is style_scale times the picture's; its shape stays. */
-static void style_size(const nst_image *style, double scale, size_t width, size_t height, size_t *style_width, size_t *style_height)
-{
-    double longer = scale * (double)(width > height ? width : height);
-    double own = style->width > style->height ? style->width : style->height;
-    *style_width = (size_t)fmax(1, floor((double)style->width * longer / own + 0.5));
-    *style_height = (size_t)fmax(1, floor((double)style->height * longer / own + 0.5));
-}
-
 /* The requests of one class, in the order of the parts. */
 static size_t list_requests(const nst_objective *objective, const nst_loss_class *class, nst_target_request *requests)
 {
@@ -170,7 +163,7 @@ static int32_t prepare_style(nst_objective *objective, nst_targets *targets, con
     nst_target_request requests[NST_MAX_LAYERS];
     size_t count = list_requests(objective, &nst_loss_gram, requests), width, height;
     int32_t status;
-    style_size(targets->styles[image], settings->style_scale, objective->width, objective->height, &width, &height);
+    nst_schedule_style_size(targets->styles[image], settings->style_scale, objective->width, objective->height, &width, &height);
     status = nst_targets_prepare(targets, &objective->tools, objective->network, (int)image, width, height, requests, count, cancel,
                                  error);
     if (status < 0) return status;

@@ -8,7 +8,7 @@ static size_t scaled(size_t side, double factor)
     return result < 1 ? 1 : (size_t)result;
 }
 
-int32_t nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out, nst_error *error)
+void nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out)
 {
     size_t width = model_image->width, height = model_image->height, longer = width > height ? width : height;
     double full = settings->size ? (double)settings->size / (double)longer : 1;
@@ -18,9 +18,15 @@ int32_t nst_schedule_make(const nst_settings *settings, const nst_image *model_i
         out->scales[i].width = scaled(width, factor);
         out->scales[i].height = scaled(height, factor);
     }
-    if (out->scales[out->count - 1].width > NST_MAX_SIDE || out->scales[out->count - 1].height > NST_MAX_SIDE)
-        return nst_fail(error, NST_ERR_LIMIT, "a side of the output would be longer than %d pixels", NST_MAX_SIDE);
-    return NST_OK;
+}
+
+void nst_schedule_style_size(const nst_image *style, double scale, size_t width, size_t height, size_t *style_width,
+                             size_t *style_height)
+{
+    double longer = scale * (double)(width > height ? width : height);
+    double own = style->width > style->height ? style->width : style->height;
+    *style_width = scaled(style->width, longer / own);
+    *style_height = scaled(style->height, longer / own);
 }
 
 uint32_t nst_schedule_iterations(const nst_schedule *schedule, uint32_t total, size_t scale)

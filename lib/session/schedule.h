@@ -13,7 +13,10 @@ typedef struct nst_schedule {
 } nst_schedule;
 
 /* The picture has the shape of `model_image` (the content, or the first style), its longer side settings->size (0: as the image). */
-int32_t nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out, nst_error *error);
+void nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out);
+/* A style image's longer side is `scale` times that of the picture (width x height); its shape stays. */
+void nst_schedule_style_size(const nst_image *style, double scale, size_t width, size_t height, size_t *style_width,
+                             size_t *style_height);
 /* Iterations of one scale: the total is shared evenly, what is left over goes to the coarse scales. */
 uint32_t nst_schedule_iterations(const nst_schedule *schedule, uint32_t total, size_t scale);
 

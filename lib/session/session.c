@@ -14,14 +14,8 @@ static void run_on_context(void *user, void (*job)(void *data, uint32_t index), 
     nst_run(user, job, data, count);
 }
 
-static const nst_image *shape_giver(const nst_targets *targets)
+static int32_t check_start(const nst_session *session, const nst_settings *settings, nst_error *error)
 {
-    return targets->content ? targets->content : targets->styles[0];
-}
-
-int32_t nst_session_check_start(const nst_session *session, nst_error *error)
-{
-    const nst_settings *settings = &session->settings;
     if (settings->init == NST_INIT_CONTENT && !session->targets->content)
         return nst_fail(error, NST_ERR_INVALID_ARG, "init is content, but there is no content image");
     if (settings->init == NST_INIT_STYLE && session->targets->style_count == 0)
@@ -31,32 +25,67 @@ int32_t nst_session_check_start(const nst_session *session, nst_error *error)
     return NST_OK;
 }
 
-/* The deepest layer must have at least one position at the smallest scale. */
-static int32_t check_sizes(const nst_session *session, nst_error *error)
+static void find_deepest(const nst_session *session, const nst_layer_choices *choices, nst_layer *deepest)
 {
-    const nst_settings *settings = &session->settings;
-    const nst_schedule *schedule = &session->schedule;
-    nst_layer deepest;
-    size_t smallest, width = schedule->scales[0].width, height = schedule->scales[0].height;
-    if (settings->content.count + settings->style.count == 0) return NST_OK;
-    nst_topology_layer(&session->targets->model->weights, settings->deepest, &deepest);
-    smallest = (size_t)1 << (deepest.pools + (deepest.kind == NST_LAYER_POOL));
-    if (width >= smallest && height >= smallest) return NST_OK;
-    return nst_fail(error, NST_ERR_INVALID_ARG, "%s of %zux%zu is too small for layer %s, which needs at least %zux%zu",
-                    schedule->count > 1 ? "the coarsest scale" : "a picture", width, height, deepest.name, smallest, smallest);
+    size_t index = 0;
+    for (size_t i = 0; i < choices->count; i++)
+        if (choices->items[i].layer > index) index = choices->items[i].layer;
+    nst_topology_layer(&session->targets->model->weights, index, deepest);
 }
 
-static int32_t resolve(nst_session *session, nst_error *error)
+/* The layer must have at least one position. */
+static int32_t check_smallest(const char *what, const nst_layer *deepest, size_t width, size_t height, nst_error *error)
 {
-    const nst_targets *targets = session->targets;
-    int32_t status = nst_settings_resolve(session->options, targets->model, targets->content != NULL, targets->style_count,
-                                          &session->settings, error);
-    if (status >= 0) status = nst_schedule_make(&session->settings, shape_giver(targets), &session->schedule, error);
-    if (status >= 0) status = check_sizes(session, error);
+    size_t smallest = (size_t)1 << (deepest->pools + (deepest->kind == NST_LAYER_POOL));
+    if (width >= smallest && height >= smallest) return NST_OK;
+    return nst_fail(error, NST_ERR_INVALID_ARG, "%s of %zux%zu is too small for layer %s, which needs at least %zux%zu", what, width,
+                    height, deepest->name, smallest, smallest);
+}
+
+static int32_t check_picture(const nst_session *session, const nst_settings *settings, const nst_schedule *schedule, nst_error *error)
+{
+    const char *what = schedule->count > 1 ? "the coarsest scale" : "a picture";
+    nst_layer content, style;
+    int32_t status = nst_image_check_size(session->ctx, schedule->scales[schedule->count - 1].width,
+                                          schedule->scales[schedule->count - 1].height, error);
+    find_deepest(session, &settings->content, &content);
+    find_deepest(session, &settings->style, &style);
+    if (status >= 0) status = check_smallest(what, &content, schedule->scales[0].width, schedule->scales[0].height, error);
+    if (status >= 0) status = check_smallest(what, &style, schedule->scales[0].width, schedule->scales[0].height, error);
     return status;
 }
 
-int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out, nst_error *error)
+static int32_t check_style(const nst_session *session, const nst_settings *settings, const nst_schedule *schedule,
+                           const nst_image *style, nst_error *error)
+{
+    nst_error reason = {""};
+    nst_layer deepest;
+    size_t width, height, last = schedule->count - 1;
+    int32_t status;
+    find_deepest(session, &settings->style, &deepest);
+    nst_schedule_style_size(style, settings->style_scale, schedule->scales[0].width, schedule->scales[0].height, &width, &height);
+    status = check_smallest("a style image", &deepest, width, height, &reason);
+    nst_schedule_style_size(style, settings->style_scale, schedule->scales[last].width, schedule->scales[last].height, &width, &height);
+    if (status >= 0) status = nst_image_check_size(session->ctx, width, height, &reason);
+    return status < 0 ? nst_fail(error, status, "style-scale: %.400s", reason.text) : NST_OK;
+}
+
+int32_t nst_session_resolve(const nst_session *session, const nst_options *options, nst_settings *settings, nst_schedule *schedule,
+                            nst_error *error)
+{
+    const nst_targets *targets = session->targets;
+    int32_t status = nst_settings_resolve(options, targets->model, targets->content != NULL, targets->style_count, settings, error);
+    if (status < 0) return status;
+    nst_schedule_make(settings, targets->content ? targets->content : targets->styles[0], schedule);
+    status = check_picture(session, settings, schedule, error);
+    for (uint32_t i = 0; i < targets->style_count && status >= 0; i++)
+        status = check_style(session, settings, schedule, targets->styles[i], error);
+    if (status >= 0 && !session->optimizer && !session->resuming) status = check_start(session, settings, error);
+    return status;
+}
+
+int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst_image *init, bool resuming, nst_session **out,
+                           nst_error *error)
 {
     nst_session *session = nst_alloc_zero(&targets->ctx->memory, sizeof *session);
     int32_t status;
@@ -65,11 +94,12 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     session->ctx = nst_ctx_ref(targets->ctx);
     session->targets = nst_targets_ref(targets);
     session->init = nst_image_ref(init);
+    session->resuming = resuming;
     session->kernels = nst_kernels_for((int)targets->ctx->level);
     session->exec = (nst_exec){run_on_context, targets->ctx};
     status = options ? nst_options_copy(options, &session->options) : nst_options_new(targets->ctx, &session->options);
     if (status < 0) nst_fail_nomem(error, "options");
-    else status = resolve(session, error);
+    else status = nst_session_resolve(session, session->options, &session->settings, &session->schedule, error);
     if (status < 0) nst_session_destroy(session);
     else *out = session;
     return status;

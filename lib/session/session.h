@@ -22,6 +22,7 @@ struct nst_session {
     nst_targets *targets;
     nst_options *options;
     nst_image *init; /* may be NULL */
+    bool resuming;
     nst_settings settings;
     nst_schedule schedule;
     const nst_kernels *kernels;
@@ -52,10 +53,13 @@ struct nst_session {
     nst_error error;
 };
 
-/* A session that has checked everything but the start picture, and computed nothing. */
-int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out, nst_error *error);
-/* Is there an image for the start that the options ask for? */
-int32_t nst_session_check_start(const nst_session *session, nst_error *error);
+/* A session that has checked everything and computed nothing. `resuming`: the picture will come from a checkpoint, so no start
+ * picture is needed. */
+int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst_image *init, bool resuming, nst_session **out,
+                           nst_error *error);
+/* What `options` come to for the session's targets, if a run with them is possible. */
+int32_t nst_session_resolve(const nst_session *session, const nst_options *options, nst_settings *settings, nst_schedule *schedule,
+                            nst_error *error);
 void nst_session_destroy(nst_session *session);
 
 /* One iteration, or the evaluation of a scale's start. The caller holds `busy`. */

@@ -105,7 +105,8 @@ static int32_t resolve_style_weights(const nst_options *options, size_t style_co
     char item[64];
     size_t count = 0;
     double sum = 0;
-    while (!automatic && next_item(&list, item, sizeof item) && count < NST_MAX_STYLES) nst_parse_f64(item, &weights[count++]);
+    for (; !automatic && next_item(&list, item, sizeof item); count++)
+        if (count < NST_MAX_STYLES) nst_parse_f64(item, &weights[count]);
     if (!automatic && count != style_count)
         return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights has %zu numbers for %zu style images", count, style_count);
     for (size_t i = 0; i < style_count; i++) sum += automatic ? (weights[i] = 1) : weights[i];

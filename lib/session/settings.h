@@ -40,7 +40,7 @@ typedef struct nst_settings {
     nst_network_config network;
     size_t deepest; /* layer that the network must reach */
     char alpha_text[NST_NUMBER_TEXT], beta_text[NST_NUMBER_TEXT], tv_text[NST_NUMBER_TEXT]; /* for nst_settings_automatic() */
-    char style_weights_text[2 * NST_MAX_STYLES];
+    char style_weights_text[2 * NST_MAX_STYLES + 1];
 } nst_settings;
 
 /* NST_ERR_NOT_FOUND for a layer the model does not have (naming those it has), NST_ERR_INVALID_ARG for a layer named twice or a

@@ -1,0 +1,532 @@
+/* Sessions that go well: what a run does, and what can be read from it. */
+#include "support.h"
+
+/* ---- starts ---- */
+
+/* Every start: the first record is the start picture itself, the loss falls, the result lies in 0..1. */
+static void run_from(world *w, nst_image *init, const char *start, const char *noise, const char *optimizer)
+{
+    nst_session *session = NULL;
+    nst_options *options = new_options(w->ctx, "init", start, "init-noise", noise, "optimizer", optimizer, NULL);
+    uint64_t before;
+    double first;
+    nst_image *image;
+    pixels p;
+    assert_ok(nst_session_new(w->targets, options, init, &session));
+    before = hash_of(session);
+    assert_int_equal(step(session), NST_CONTINUE);
+    assert_int_equal(progress_of(session).iteration, 0);
+    assert_true(hash_of(session) == before);
+    first = progress_of(session).loss;
+    assert_int_equal(finish(session), 6);
+    assert_true(progress_of(session).loss < first);
+    assert_true(hash_of(session) != before);
+    image = image_of(session);
+    p = read_pixels(image);
+    for (size_t i = 0; i < p.count; i++) assert_true(p.values[i] >= 0 && p.values[i] <= 1);
+    free(p.values);
+    nst_image_unref(image);
+    nst_session_free(session);
+    nst_options_free(options);
+}
+
+static void every_start_runs(void **state)
+{
+    world *w = *state;
+    static const char *const starts[] = {"content", "noise", "gray", "style", "image"};
+    nst_image *init = new_picture(w->ctx, 40, 17, 4, 5);
+    for (size_t i = 0; i < 5; i++) {
+        run_from(w, strcmp(starts[i], "image") ? NULL : init, starts[i], "0", "lbfgs");
+        run_from(w, strcmp(starts[i], "image") ? NULL : init, starts[i], "0.5", "adam");
+    }
+    nst_image_unref(init);
+}
+
+static void start_pictures_are_what_they_say(void **state)
+{
+    world *w = *state;
+    nst_session *content = new_session(w->ctx, w->targets, "init", "content", NULL);
+    nst_session *gray = new_session(w->ctx, w->targets, "init", "gray", NULL);
+    nst_session *noise = new_session(w->ctx, w->targets, "init", "noise", "seed", "3", NULL);
+    nst_session *same = new_session(w->ctx, w->targets, "init", "content", "init-noise", "1", "seed", "3", NULL);
+    nst_session *other = new_session(w->ctx, w->targets, "init", "noise", "seed", "4", NULL);
+    nst_session *all[] = {content, gray, noise, same, other};
+    nst_image *image = image_of(gray);
+    pixels p = read_pixels(image);
+    assert_true(hash_of(content) == hash_image(w->content));
+    for (size_t i = 0; i < p.count; i++) assert_true(p.values[i] == 0.5f);
+    assert_true(hash_of(noise) == hash_of(same));
+    assert_true(hash_of(noise) != hash_of(other));
+    free(p.values);
+    nst_image_unref(image);
+    for (size_t i = 0; i < 5; i++) nst_session_free(all[i]);
+}
+
+/* ---- the order of things ---- */
+
+static void steps_count_through_the_scales(void **state)
+{
+    world *w = *state;
+    for (uint32_t scales = 1; scales <= 3; scales++) {
+        char text[2] = {(char)('0' + scales), 0};
+        nst_session *session = new_session(w->ctx, w->targets, "size", "65", "scales", text, "iterations", "7",
+                                           "style-layers", "relu2_1,relu4_1", NULL);
+        uint32_t iteration = 0, scale = 0, records = 0;
+        assert_int_equal(progress_of(session).scales, scales);
+        for (; step(session) == NST_CONTINUE; records++) {
+            nst_progress p = progress_of(session);
+            assert_int_equal(p.stop_reason, NST_STOP_NONE);
+            assert_int_equal(p.iterations, 7);
+            assert_int_equal(p.width, (int)floor(65.0 / (1 << (scales - p.scale)) + 0.5));
+            if (p.scale != scale) assert_int_equal(p.scale, ++scale); /* a scale's start picture: no iteration */
+            else assert_int_equal(p.iteration, ++iteration);
+            assert_int_equal(p.iteration, iteration);
+            assert_true(p.evaluations >= records + 1);
+        }
+        assert_int_equal(records, 7 + scales);
+        assert_int_equal(scale, scales);
+        assert_int_equal(progress_of(session).stop_reason, NST_STOP_ITERATIONS);
+        nst_session_free(session);
+    }
+}
+
+static void done_stays_done(void **state)
+{
+    world *w = *state;
+    nst_session *session = new_session(w->ctx, w->targets, NULL);
+    record end, again;
+    finish(session);
+    end = record_of(session);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(step(session), NST_DONE);
+        again = record_of(session);
+        assert_same_record(&again, &end);
+        assert_int_equal(progress_of(session).stop_reason, NST_STOP_ITERATIONS);
+    }
+    nst_session_free(session);
+}
+
+static void no_iterations_still_tell_the_loss(void **state)
+{
+    world *w = *state;
+    nst_session *one = new_session(w->ctx, w->targets, "iterations", "0", NULL);
+    nst_session *three = new_session(w->ctx, w->targets, "iterations", "0", "size", "86", "scales", "3", NULL);
+    assert_int_equal(finish(one), 1);
+    assert_true(progress_of(one).loss > 0);
+    assert_true(hash_of(one) == hash_image(w->content));
+    assert_int_equal(finish(three), 3);
+    assert_int_equal(progress_of(three).iteration, 0);
+    assert_int_equal(progress_of(three).stop_reason, NST_STOP_ITERATIONS);
+    nst_session_free(one);
+    nst_session_free(three);
+}
+
+/* More scales than iterations: the coarse ones get them. */
+static void few_iterations_go_to_the_coarse_scales(void **state)
+{
+    world *w = *state;
+    nst_session *session = new_session(w->ctx, w->targets, "iterations", "2", "size", "86", "scales", "3", NULL);
+    static const uint32_t scale[] = {1, 1, 2, 2, 3}, iteration[] = {0, 1, 1, 2, 2};
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(step(session), NST_CONTINUE);
+        assert_int_equal(progress_of(session).scale, scale[i]);
+        assert_int_equal(progress_of(session).iteration, iteration[i]);
+    }
+    assert_int_equal(step(session), NST_DONE);
+    nst_session_free(session);
+}
+
+/* ---- stopping early ---- */
+
+static void tolerance_ends_a_run(void **state)
+{
+    world *w = *state;
+    static const char *const optimizers[] = {"lbfgs", "adam"};
+    for (int i = 0; i < 2; i++) {
+        nst_session *session = new_session(w->ctx, w->targets, "iterations", "500", "tolerance", "0.2", "optimizer", optimizers[i], NULL);
+        uint32_t records = finish(session);
+        assert_int_equal(progress_of(session).stop_reason, NST_STOP_TOLERANCE);
+        assert_true(records > 20 && records < 200);
+        nst_session_free(session);
+    }
+}
+
+/* In every scale, and the reason is that of the last one. */
+static void tolerance_ends_every_scale(void **state)
+{
+    world *w = *state;
+    nst_session *session = new_session(w->ctx, w->targets, "size", "64", "scales", "2", "iterations", "600", "tolerance", "0.2", NULL);
+    finish(session);
+    assert_int_equal(progress_of(session).stop_reason, NST_STOP_TOLERANCE);
+    assert_int_equal(progress_of(session).scale, 2);
+    assert_true(progress_of(session).iteration < 300);
+    nst_session_free(session);
+}
+
+static void nothing_to_do_is_converged(void **state)
+{
+    world *w = *state;
+    static const char *const optimizers[] = {"lbfgs", "adam"};
+    for (int i = 0; i < 2; i++) {
+        nst_session *session = new_session(w->ctx, w->targets, "alpha", "1", "beta", "0", "tv", "0", "iterations", "50", "optimizer",
+                                           optimizers[i], NULL);
+        finish(session); /* the start is the content: no loss at all */
+        assert_int_equal(progress_of(session).stop_reason, NST_STOP_CONVERGED);
+        assert_true(progress_of(session).loss == 0);
+        assert_true(hash_of(session) == hash_image(w->content));
+        nst_session_free(session);
+    }
+}
+
+/* L-BFGS may roam beyond 0..1 but delivers a feasible picture: what is read at the end is the iterate itself, to the bit, so a
+ * session that begins there tells the same loss. */
+static void the_picture_read_is_the_iterate(void **state)
+{
+    world *w = *state;
+    static const char *const runs[][2] = {{"iterations", "40"}, {"tolerance", "0.1"}};
+    for (size_t i = 0; i < 2; i++) {
+        nst_session *session = new_session(w->ctx, w->targets, "iterations", "500", "init", "noise", "alpha", "0", "tv", "0",
+                                           runs[i][0], runs[i][1], NULL);
+        nst_image *image;
+        finish(session);
+        image = image_of(session);
+        assert_true(loss_of_picture(w->ctx, w->targets, image, "alpha", "0", "tv", "0", NULL) == progress_of(session).loss);
+        nst_image_unref(image);
+        nst_session_free(session);
+    }
+}
+
+/* ---- targets ---- */
+
+static double first_loss(nst_session *session)
+{
+    double loss;
+    assert_int_equal(step(session), NST_CONTINUE);
+    loss = progress_of(session).loss;
+    finish(session);
+    nst_session_free(session);
+    return loss;
+}
+
+static nst_targets *new_targets(const world *w, nst_image *content, nst_image *a, nst_image *b)
+{
+    nst_image *styles[2] = {a, b};
+    nst_targets *targets = NULL;
+    assert_ok(nst_targets_new(w->model, content, styles, b ? 2 : a ? 1 : 0, &targets));
+    return targets;
+}
+
+static void styles_blend_by_their_weights(void **state)
+{
+    world *w = *state;
+    nst_image *second = new_picture(w->ctx, 30, 30, 3, 9);
+    nst_targets *one = new_targets(w, w->content, second, NULL), *both = new_targets(w, w->content, w->style, second);
+    nst_targets *same = new_targets(w, w->content, w->style, w->style);
+    double first = first_loss(new_session(w->ctx, w->targets, NULL)), last = first_loss(new_session(w->ctx, one, NULL));
+    double blended = first_loss(new_session(w->ctx, both, "style-weights", "3,1", NULL));
+    assert_true(first_loss(new_session(w->ctx, both, "style-weights", "1,0", NULL)) == first);
+    assert_true(first_loss(new_session(w->ctx, both, "style-weights", "0,7", NULL)) == last);
+    assert_true(first_loss(new_session(w->ctx, same, NULL)) == first);
+    assert_true(first_loss(new_session(w->ctx, both, "style-weights", "0.75,0.25", NULL)) == blended);
+    assert_true(blended != first && blended != last);
+    nst_targets_unref(one);
+    nst_targets_unref(both);
+    nst_targets_unref(same);
+    nst_image_unref(second);
+}
+
+/* A style image of the output's size is not resized: started from it, the style loss is nothing; at another scale it is not. */
+static void style_scale_sizes_the_style(void **state)
+{
+    world *w = *state;
+    nst_targets *targets = new_targets(w, NULL, w->style, NULL);
+    assert_true(first_loss(new_session(w->ctx, targets, "init", "style", "tv", "0", NULL)) == 0);
+    assert_true(first_loss(new_session(w->ctx, targets, "init", "style", "tv", "0", "style-scale", "0.6", NULL)) > 0);
+    assert_true(first_loss(new_session(w->ctx, targets, "init", "style", "tv", "0", "style-scale", "2", NULL)) > 0);
+    nst_targets_unref(targets);
+}
+
+static void either_side_may_be_missing(void **state)
+{
+    world *w = *state;
+    nst_targets *texture = new_targets(w, NULL, w->style, NULL), *copy = new_targets(w, w->content, NULL, NULL);
+    nst_session *a = new_session(w->ctx, texture, "init", "noise", NULL), *b = new_session(w->ctx, copy, "init", "noise", NULL);
+    finish(a);
+    finish(b);
+    assert_true(progress_of(a).content == 0 && progress_of(a).style > 0);
+    assert_int_equal(progress_of(a).width, 28); /* the shape is the style's */
+    assert_int_equal(progress_of(a).height, 32);
+    assert_true(progress_of(b).content > 0 && progress_of(b).style == 0);
+    nst_session_free(a);
+    nst_session_free(b);
+    nst_targets_unref(texture);
+    nst_targets_unref(copy);
+}
+
+static void reconstructions_have_one_kind_of_loss(void **state)
+{
+    world *w = *state;
+    static const struct { int32_t kind; const char *layers, *name; uint32_t terms; } kinds[] = {
+        {NST_RECONSTRUCT_CONTENT, "conv2_1", "content", 2}, {NST_RECONSTRUCT_STYLE, "relu1_1, pool1:2,relu3_1", "style", 4}};
+    for (int i = 0; i < 2; i++) {
+        nst_options *options = new_options(w->ctx, NULL);
+        nst_session *session = NULL;
+        nst_image *image = kinds[i].kind == NST_RECONSTRUCT_CONTENT ? w->content : w->style;
+        nst_loss_term term;
+        double first;
+        NST_INIT(term);
+        assert_ok(nst_session_new_reconstruction(w->model, image, kinds[i].kind, kinds[i].layers, options, &session));
+        nst_options_free(options);
+        assert_int_equal(step(session), NST_CONTINUE);
+        first = progress_of(session).loss;
+        assert_true(first > 0 && progress_of(session).tv == 0);
+        assert_int_equal(progress_of(session).terms, kinds[i].terms);
+        assert_ok(nst_session_get_term(session, 0, &term));
+        assert_string_equal(term.kind, kinds[i].name);
+        finish(session);
+        assert_true(progress_of(session).loss < first);
+        nst_session_free(session);
+    }
+}
+
+/* ---- terms, sizes, alpha, gradient ---- */
+
+static void terms_name_their_layers(void **state)
+{
+    world *w = *state;
+    static const char *const expected[][2] = {{"content", "relu3_1"}, {"content", "conv2_2"}, {"style", "pool2"},
+                                              {"style", "relu1_1"}, {"tv", "pixels"}};
+    nst_session *session = new_session(w->ctx, w->targets, "content-layers", "relu3_1:2, conv2_2", "style_layers",
+                                       "pool2:0.5,relu1_1", "dialect", "gatys-paper", NULL);
+    nst_loss_term term;
+    NST_INIT(term);
+    assert_int_equal(nst_session_get_term(session, 0, &term), NST_ERR_NOT_FOUND); /* nothing has been evaluated */
+    finish(session);
+    assert_int_equal(progress_of(session).terms, 5);
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_ok(nst_session_get_term(session, i, &term));
+        assert_string_equal(term.kind, expected[i][0]);
+        assert_string_equal(term.layer, expected[i][1]);
+    }
+    assert_ok(nst_session_get_term(session, 0, &term));
+    assert_true(term.weight == 1.0); /* given weight 2, times 1/2 of the formula */
+    assert_ok(nst_session_get_term(session, 3, &term));
+    assert_true(term.weight == 0.5 / 16); /* 1/n, times 1/(4 N^2) with N = 2 */
+    assert_int_equal(nst_session_get_term(session, 5, &term), NST_ERR_NOT_FOUND);
+    nst_session_free(session);
+}
+
+static void sizes(void **state)
+{
+    world *w = *state;
+    static const struct { uint32_t width, height; const char *size; uint32_t out_width, out_height; } cases[] = {
+        {33, 27, "0", 33, 27}, {27, 33, "0", 27, 33}, {16, 16, "0", 16, 16}, {100, 33, "70", 70, 23}, {17, 40, "39", 17, 39},
+        {16, 61, "61", 16, 61}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        nst_image *content = new_picture(w->ctx, cases[i].width, cases[i].height, 3, 1);
+        nst_targets *targets = new_targets(w, content, w->style, NULL);
+        nst_session *session = new_session(w->ctx, targets, "size", cases[i].size, "iterations", "2", "style-scale", "1.5", NULL);
+        nst_image *image;
+        pixels p;
+        finish(session);
+        image = image_of(session);
+        p = read_pixels(image);
+        assert_int_equal(p.width, cases[i].out_width);
+        assert_int_equal(p.height, cases[i].out_height);
+        assert_int_equal(progress_of(session).width, cases[i].out_width);
+        free(p.values);
+        nst_image_unref(image);
+        nst_session_free(session);
+        nst_targets_unref(targets);
+        nst_image_unref(content);
+    }
+}
+
+static void alpha_of_the_content_is_kept(void **state)
+{
+    world *w = *state;
+    nst_image *content = new_picture(w->ctx, 32, 24, 4, 1), *image, *resized;
+    nst_targets *targets = new_targets(w, content, w->style, NULL);
+    pixels before, after;
+    for (int size = 24; size <= 32; size += 8) {
+        nst_session *session = new_session(w->ctx, targets, "size", size == 24 ? "24" : "32", NULL);
+        finish(session);
+        image = image_of(session);
+        after = read_pixels(image);
+        assert_ok(nst_image_resize(content, after.width, after.height, &resized));
+        before = read_pixels(resized);
+        assert_int_equal(after.channels, 4);
+        for (size_t i = 3; i < after.count; i += 4) assert_true(after.values[i] == before.values[i]);
+        free(before.values);
+        free(after.values);
+        nst_image_unref(image);
+        nst_image_unref(resized);
+        nst_session_free(session);
+    }
+    nst_targets_unref(targets);
+    nst_image_unref(content);
+}
+
+/* Seen over white: the same losses as with the picture that has been put on white before. */
+static void transparency_is_seen_over_white(void **state)
+{
+    world *w = *state;
+    nst_image *content = new_picture(w->ctx, 32, 24, 4, 1), *white = NULL;
+    pixels p = read_pixels(content);
+    nst_image_desc desc;
+    nst_targets *seen, *flat;
+    for (size_t i = 0; i < p.count; i += 4)
+        for (size_t c = 0; c < 3; c++) p.values[i + c] = 1 - p.values[i + 3] * (1 - p.values[i + c]);
+    for (size_t i = 3; i < p.count; i += 4) p.values[i] = 1;
+    NST_INIT(desc);
+    desc.format = NST_FORMAT_F32;
+    desc.width = 32;
+    desc.height = 24;
+    desc.channels = 4;
+    assert_ok(nst_image_new(w->ctx, &desc, p.values, &white));
+    seen = new_targets(w, content, w->style, NULL);
+    flat = new_targets(w, white, w->style, NULL);
+    assert_true(first_loss(new_session(w->ctx, seen, NULL)) == first_loss(new_session(w->ctx, flat, NULL)));
+    free(p.values);
+    nst_targets_unref(seen);
+    nst_targets_unref(flat);
+    nst_image_unref(content);
+    nst_image_unref(white);
+}
+
+static void the_gradient_can_be_read(void **state)
+{
+    world *w = *state;
+    nst_session *session = new_session(w->ctx, w->targets, NULL);
+    float gradient[3 * 32 * 24 + 1];
+    double sum = 0;
+    assert_int_equal(nst_session_get_gradient(session, gradient, sizeof gradient), NST_ERR_STATE);
+    steps(session, 3);
+    gradient[3 * 32 * 24] = 77;
+    assert_int_equal(nst_session_get_gradient(session, gradient, 3 * 32 * 24 * sizeof(float) - 1), NST_ERR_INVALID_ARG);
+    assert_ok(nst_session_get_gradient(session, gradient, sizeof gradient));
+    assert_true(gradient[3 * 32 * 24] == 77);
+    for (int i = 0; i < 3 * 32 * 24; i++) sum += (double)gradient[i] * (double)gradient[i];
+    assert_true(fabs(sqrt(sum) - progress_of(session).gradient_norm) <= 1e-9 * sqrt(sum));
+    nst_session_free(session);
+}
+
+/* ---- options ---- */
+
+static void options_are_copied(void **state)
+{
+    world *w = *state;
+    nst_options *options = new_options(w->ctx, "iterations", "3", NULL);
+    nst_session *session = NULL;
+    assert_ok(nst_session_new(w->targets, options, NULL, &session));
+    assert_ok(nst_options_set_str(options, "iterations", "9"));
+    nst_options_free(options);
+    assert_int_equal(finish(session), 4);
+    assert_string_equal(nst_session_get_option(session, "iterations"), "3");
+    nst_session_free(session);
+}
+
+static void automatic_options_appear_as_what_they_came_to(void **state)
+{
+    world *w = *state;
+    nst_targets *two = new_targets(w, w->content, w->style, w->style);
+    nst_session *session = new_session(w->ctx, two, NULL);
+    static const char *const expected[][2] = {{"alpha", "5"}, {"beta", "100"}, {"tv", "0.001"}, {"style-weights", "1,1"},
+                                              {"padding", "zero"}, {"preprocessing", "torch"}, {"precision", "fp32"},
+                                              {"init", "content"}};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+        assert_string_equal(nst_session_get_option(session, expected[i][0]), expected[i][1]);
+    set(session, "dialect", "normalised");
+    set(session, "beta", "7");
+    assert_string_equal(nst_session_get_option(session, "alpha"), "0.005");
+    assert_string_equal(nst_session_get_option(session, "beta"), "7");
+    set(session, "beta", "auto");
+    assert_string_equal(nst_session_get_option(session, "beta"), "1");
+    assert_null(nst_session_get_option(session, "alfa"));
+    nst_session_free(session);
+    nst_targets_unref(two);
+}
+
+/* Everything a session needs it keeps alive. */
+static void handles_may_go_in_any_order(void **state)
+{
+    world w;
+    nst_options *options;
+    nst_session *session = NULL;
+    nst_image *image;
+    (void)state;
+    fill_world(&w, NULL);
+    options = new_options(w.ctx, NULL);
+    assert_ok(nst_session_new(w.targets, options, NULL, &session));
+    nst_options_free(options);
+    empty_world(&w);
+    finish(session);
+    image = image_of(session);
+    nst_session_free(session);
+    assert_true(hash_image(image) != 0);
+    nst_image_unref(image);
+}
+
+typedef struct watch {
+    trace seen;
+    int32_t stop_at, result;
+} watch;
+
+static int32_t watch_run(void *user, nst_session *session, const nst_progress *progress)
+{
+    watch *w = user;
+    nst_progress own = progress_of(session);
+    assert_memory_equal(&own, progress, sizeof own);
+    w->seen.records[w->seen.count++] = record_of(session);
+    return (int32_t)progress->iteration == w->stop_at ? w->result : 0;
+}
+
+static void a_run_with_callback_is_the_same_run(void **state)
+{
+    world *w = *state;
+    nst_session *stepped = new_session(w->ctx, w->targets, NULL), *watched = new_session(w->ctx, w->targets, NULL);
+    nst_session *silent = new_session(w->ctx, w->targets, NULL);
+    trace expected = trace_of(stepped);
+    watch seen = {.stop_at = -1};
+    record end, last = expected.records[expected.count - 1];
+    assert_int_equal(nst_session_run(watched, watch_run, &seen), NST_DONE);
+    seen.seen.stop = progress_of(watched).stop_reason;
+    assert_same_trace(&seen.seen, &expected);
+    assert_int_equal(nst_session_callback_result(watched), 0);
+    assert_int_equal(nst_session_run(silent, NULL, NULL), NST_DONE);
+    end = record_of(silent);
+    assert_same_record(&end, &last);
+    nst_session_free(stepped);
+    nst_session_free(watched);
+    nst_session_free(silent);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test_in_world(every_start_runs),
+        test_in_world(start_pictures_are_what_they_say),
+        test_in_world(steps_count_through_the_scales),
+        test_in_world(done_stays_done),
+        test_in_world(no_iterations_still_tell_the_loss),
+        test_in_world(few_iterations_go_to_the_coarse_scales),
+        test_in_world(a_run_with_callback_is_the_same_run),
+        test_in_world(tolerance_ends_a_run),
+        test_in_world(tolerance_ends_every_scale),
+        test_in_world(nothing_to_do_is_converged),
+        test_in_world(the_picture_read_is_the_iterate),
+        test_in_world(styles_blend_by_their_weights),
+        test_in_world(style_scale_sizes_the_style),
+        test_in_world(either_side_may_be_missing),
+        test_in_world(reconstructions_have_one_kind_of_loss),
+        test_in_world(terms_name_their_layers),
+        test_in_world(sizes),
+        test_in_world(alpha_of_the_content_is_kept),
+        test_in_world(transparency_is_seen_over_white),
+        test_in_world(the_gradient_can_be_read),
+        test_in_world(options_are_copied),
+        test_in_world(automatic_options_appear_as_what_they_came_to),
+        cmocka_unit_test(handles_may_go_in_any_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
