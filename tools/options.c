@@ -162,7 +162,8 @@ static void man_commands(void)
 void help_man(void)
 {
     help_entry entry;
-    printf(".TH NST 1 \"\" \"libnst %s\" \"User Commands\"\n.SH NAME\nnst \\- neural style transfer on ordinary processors\n", nst_version());
+    printf(".TH NST 1 \"\" \"libnst %s\" \"User Commands\"\n.SH NAME\nnst \\- neural style transfer on ordinary processors\n",
+           nst_version());
     printf(".SH SYNOPSIS\n.B nst\nCONTENT STYLE [STYLE...] \\-o OUT [options]\n.br\n.B nst\nCOMMAND ...\n");
     man_commands();
     printf(".SH FLAGS\n");

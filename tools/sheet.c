@@ -97,7 +97,8 @@ void sheet_text(cli_sheet *sheet, uint32_t x, uint32_t y, uint32_t scale, uint32
 static void blend_row(unsigned char *to, const unsigned char *rgba, uint32_t width)
 {
     for (uint32_t i = 0; i < width; i++)
-        for (int c = 0; c < 3; c++) to[i * 3 + c] = (unsigned char)((rgba[i * 4 + c] * rgba[i * 4 + 3] + 255 * (255 - rgba[i * 4 + 3]) + 127) / 255);
+        for (int c = 0; c < 3; c++)
+            to[i * 3 + c] = (unsigned char)((rgba[i * 4 + c] * rgba[i * 4 + 3] + 255 * (255 - rgba[i * 4 + 3]) + 127) / 255);
 }
 
 static int32_t copy_pixels(cli_sheet *sheet, const nst_image *image, uint32_t x, uint32_t y, uint32_t width, uint32_t height)

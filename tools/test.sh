@@ -25,7 +25,7 @@ count() {
 
 prepare build-test
 meson test -C build-test --no-rebuild --print-errorlogs || failed=1
-prepare build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dtools=false -Dexamples=false
+prepare build-asan -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dtools=false -Dexamples=false
 # shellcheck disable=SC2086 # a list of options
 meson test -C build-asan --no-rebuild --print-errorlogs $sanitized_suites || failed=1
 

@@ -66,7 +66,7 @@ static int32_t visit_terms(nst_session *session, scalar_fn scalar, void *user)
 {
     int32_t status = NST_OK;
     for (size_t i = 0; i < session->term_count && status >= 0; i++) {
-        char name[32];
+        char name[48];
         snprintf(name, sizeof name, "session/term%zu", i);
         status = scalar(user, name, &session->terms[i].value);
     }

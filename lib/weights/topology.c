@@ -8,7 +8,7 @@ int nst_topology_block_size(bool vgg16, int block)
     return vgg16 ? 3 : 4;
 }
 
-static void name_layer(nst_layer *layer, const char *kind, int block, int number)
+static void name_layer(nst_layer *layer, const char *kind, uint8_t block, uint8_t number)
 {
     if (number > 0) snprintf(layer->name, sizeof layer->name, "%s%d_%d", kind, block + 1, number);
     else snprintf(layer->name, sizeof layer->name, "%s%d", kind, block + 1);

@@ -69,7 +69,7 @@ def build_static(source, folder, pc, compiler):
     return program
 
 
-def build_with_cmake(source, folder, prefix):
+def build_with_cmake(source, folder, pc):
     if not shutil.which("cmake"):
         print("cmake is not installed: its package files were not tried")
         return []
@@ -77,7 +77,7 @@ def build_with_cmake(source, folder, prefix):
     project.mkdir()
     shutil.copy(source / "tests/abi/consumer.cmake.txt", project / "CMakeLists.txt")
     shutil.copy(source / "docs/examples/hello.c", project)
-    run("cmake", "-S", project, "-B", project / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "-S", project, "-B", project / "build", "-G", "Ninja", f"-Dnst_DIR={pc.parent.parent}/cmake/nst")
     run("cmake", "--build", project / "build")
     return [project / "build/hello-shared", project / "build/hello-static"]
 
@@ -90,7 +90,7 @@ def main(source, build, pictures, *compilers):
         check_contents(prefix, pc, source)
         programs = build_examples(source, folder, pc, compilers)
         programs.append(build_static(source, folder, pc, compilers[0]))
-        programs += build_with_cmake(source, folder, prefix)
+        programs += build_with_cmake(source, folder, pc)
         programs.append(source / "docs/examples/hello.py")
         environment = dict(os.environ, LD_LIBRARY_PATH=str(pc.parent.parent), PYTHONPATH=str(source / "bindings/python"),
                            PYTHONDONTWRITEBYTECODE="1")
