@@ -1,0 +1,226 @@
+/* Every loss, every dialect: the value against the formula written out here, the gradient against central differences. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "loss/loss.h"
+
+enum { C = 5, H = 6, W = 7, M = H * W, N = C * M, TARGET_H = 4, TARGET_W = 9, TARGET_M = TARGET_H * TARGET_W };
+static const nst_shape shape = {C, H, W}, target_shape = {C, TARGET_H, TARGET_W}, pixels = {3, H, W};
+static const nst_dialect dialects[] = {NST_DIALECT_NEURAL_STYLE, NST_DIALECT_GATYS_PAPER, NST_DIALECT_GATYS_CODE,
+                                       NST_DIALECT_NORMALISED};
+
+static void run_here(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
+{
+    (void)user;
+    for (uint32_t i = 0; i < count; i++) job(data, i);
+}
+
+static const nst_exec exec = {run_here, NULL};
+
+static void fill(double *values, size_t count, uint64_t seed)
+{
+    nst_random random = {seed};
+    for (size_t i = 0; i < count; i++) values[i] = nst_random_normal(&random);
+}
+
+/* A loss with its target made from `features` of a shape, ready to evaluate pictures of another. */
+static nst_loss open_loss(const nst_loss_class *class, nst_dialect dialect, nst_shape from, const double *features, nst_shape picture)
+{
+    nst_loss loss = {.class = class, .tools = {nst_kernels_for(0), &exec}, .shape = picture, .weight = 0.7};
+    void *target = calloc(1, class->target_bytes(loss.tools.kernels, from) + 1);
+    void *workspace = malloc(class->workspace_bytes(loss.tools.kernels, from) + 1);
+    for (size_t row = 0; row < from.height; row++) /* row by row: streaming must not matter */
+        class->target_accumulate(&loss.tools, from, row, row + 1, features, target, workspace);
+    if (class->target_finish) class->target_finish(from, target);
+    free(workspace);
+    loss.target = target;
+    loss.state = malloc(class->state_bytes(picture));
+    loss.workspace = malloc(class->workspace_bytes(loss.tools.kernels, picture) + 1);
+    loss.factor = class->factor(dialect, picture, target);
+    return loss;
+}
+
+static void close_loss(nst_loss *loss)
+{
+    free((void *)(uintptr_t)loss->target);
+    free(loss->state);
+    free(loss->workspace);
+}
+
+static void check_gradient(nst_loss *loss, double *features, size_t count)
+{
+    double *gradient = calloc(count, sizeof *gradient), worst = 0, norm = 0;
+    const double step = 1e-5;
+    nst_loss_evaluate(loss, features);
+    nst_loss_differentiate(loss, features, gradient);
+    for (size_t i = 0; i < count; i++) {
+        double here = features[i], up, down;
+        features[i] = here + step;
+        up = nst_loss_evaluate(loss, features);
+        features[i] = here - step;
+        down = nst_loss_evaluate(loss, features);
+        features[i] = here;
+        worst = fmax(worst, fabs((up - down) / (2 * step) - gradient[i]));
+        norm = fmax(norm, fabs(gradient[i]));
+    }
+    assert_true(norm > 0);
+    if (worst > 1e-7 * norm) print_error("%s: worst difference %g of %g\n", loss->class->kind, worst, norm);
+    assert_true(worst <= 1e-7 * norm);
+    free(gradient);
+}
+
+static void assert_close(double got, double wanted)
+{
+    if (fabs(got - wanted) > 1e-12 * fabs(wanted)) print_error("got %.17g, wanted %.17g\n", got, wanted);
+    assert_true(fabs(got - wanted) <= 1e-12 * fabs(wanted));
+}
+
+static double content_by_formula(nst_dialect dialect, const double *f, const double *p)
+{
+    double sum = 0, energy = 0;
+    for (int c = 0; c < C; c++) {
+        double mean = 0;
+        for (int i = 0; i < M; i++) mean += p[c * M + i] / M;
+        for (int i = 0; i < M; i++) {
+            sum += pow(f[c * M + i] - p[c * M + i], 2);
+            energy += pow(p[c * M + i] - mean, 2);
+        }
+    }
+    if (dialect == NST_DIALECT_GATYS_PAPER) return sum / 2;
+    return dialect == NST_DIALECT_NORMALISED ? sum / energy : sum / N;
+}
+
+static void content_loss(void **state)
+{
+    double features[N], target[N];
+    (void)state;
+    fill(features, N, 1);
+    fill(target, N, 2);
+    for (size_t d = 0; d < 4; d++) {
+        nst_loss loss = open_loss(&nst_loss_content, dialects[d], shape, target, shape);
+        assert_close(nst_loss_evaluate(&loss, features), 0.7 * content_by_formula(dialects[d], features, target));
+        check_gradient(&loss, features, N);
+        close_loss(&loss);
+    }
+}
+
+static double gram_entry(const double *f, int positions, int a, int b)
+{
+    double sum = 0;
+    for (int i = 0; i < positions; i++) sum += f[a * positions + i] * f[b * positions + i];
+    return sum / positions;
+}
+
+static double style_by_formula(nst_dialect dialect, const double *f, const double *s)
+{
+    double sum = 0, norm = 0, c = C;
+    for (int a = 0; a < C; a++) {
+        for (int b = 0; b < C; b++) {
+            double target = gram_entry(s, TARGET_M, a, b);
+            sum += pow(gram_entry(f, M, a, b) - target, 2);
+            norm += target * target;
+        }
+    }
+    switch (dialect) {
+    case NST_DIALECT_GATYS_PAPER: return sum / (4 * c * c);
+    case NST_DIALECT_NEURAL_STYLE: return sum / (c * c) / (c * c); /* mean over entries of matrices divided by c */
+    case NST_DIALECT_GATYS_CODE: return sum / (c * c) / (c * c);   /* 1/c^2 times the mean */
+    default: return sum / norm;
+    }
+}
+
+static void style_loss_with_a_target_of_another_size(void **state)
+{
+    double features[N], target[C * TARGET_M];
+    (void)state;
+    fill(features, N, 3);
+    fill(target, C * TARGET_M, 4);
+    for (size_t d = 0; d < 4; d++) {
+        nst_loss loss = open_loss(&nst_loss_gram, dialects[d], target_shape, target, shape);
+        assert_close(nst_loss_evaluate(&loss, features), 0.7 * style_by_formula(dialects[d], features, target));
+        check_gradient(&loss, features, N);
+        close_loss(&loss);
+    }
+}
+
+static void blended_style_is_the_mean_of_gram_matrices(void **state)
+{
+    double one[C * M], other[C * M], blend[C * C] = {0};
+    nst_loss a, b;
+    (void)state;
+    fill(one, N, 5);
+    fill(other, N, 6);
+    a = open_loss(&nst_loss_gram, NST_DIALECT_GATYS_PAPER, shape, one, shape);
+    b = open_loss(&nst_loss_gram, NST_DIALECT_GATYS_PAPER, shape, other, shape);
+    nst_loss_gram.target_blend(shape, 0.25, a.target, blend);
+    nst_loss_gram.target_blend(shape, 0.75, b.target, blend);
+    for (int i = 0; i < C * C; i++)
+        assert_close(blend[i], 0.25 * gram_entry(one, M, i / C, i % C) + 0.75 * gram_entry(other, M, i / C, i % C));
+    close_loss(&a);
+    close_loss(&b);
+}
+
+static double tv_by_formula(const double *x)
+{
+    double sum = 0;
+    for (int c = 0; c < 3; c++)
+        for (int r = 0; r + 1 < H; r++)
+            for (int i = 0; i + 1 < W; i++)
+                sum += pow(x[(c * H + r) * W + i + 1] - x[(c * H + r) * W + i], 2) +
+                       pow(x[(c * H + r + 1) * W + i] - x[(c * H + r) * W + i], 2);
+    return sum * 255 * 255 / 2;
+}
+
+static void total_variation(void **state)
+{
+    double x[3 * M], content[3 * M];
+    (void)state;
+    fill(x, 3 * M, 7);
+    fill(content, 3 * M, 8);
+    for (size_t d = 0; d < 4; d++) {
+        nst_loss loss = open_loss(&nst_loss_tv, dialects[d], pixels, content, pixels);
+        double reference = dialects[d] == NST_DIALECT_NORMALISED ? tv_by_formula(content) : 1;
+        assert_close(nst_loss_evaluate(&loss, x), 0.7 * tv_by_formula(x) / reference);
+        check_gradient(&loss, x, 3 * M);
+        close_loss(&loss);
+    }
+}
+
+/* A blank target must not divide by zero in the dialects that normalise. */
+static void blank_targets_are_finite(void **state)
+{
+    static const nst_loss_class *const classes[] = {&nst_loss_content, &nst_loss_gram, &nst_loss_tv};
+    static const double blank[N] = {0};
+    double features[N], gradient[N];
+    (void)state;
+    fill(features, N, 9);
+    for (size_t i = 0; i < 3; i++) {
+        nst_shape where = i == 2 ? pixels : shape;
+        nst_loss loss = open_loss(classes[i], NST_DIALECT_NORMALISED, where, blank, where);
+        memset(gradient, 0, sizeof gradient);
+        assert_true(isfinite(nst_loss_evaluate(&loss, features)) && loss.value > 0);
+        nst_loss_differentiate(&loss, features, gradient);
+        assert_true(isfinite(gradient[0]));
+        close_loss(&loss);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(content_loss),
+        cmocka_unit_test(style_loss_with_a_target_of_another_size),
+        cmocka_unit_test(blended_style_is_the_mean_of_gram_matrices),
+        cmocka_unit_test(total_variation),
+        cmocka_unit_test(blank_targets_are_finite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

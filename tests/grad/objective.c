@@ -1,0 +1,171 @@
+/* The whole objective through a small random network: gradients that enter at conv, relu and pool layers, every pooling and padding,
+ * against central differences along the gradient and along random directions. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "nst/nst.h"
+#include "session/objective.h"
+#include "session/session.h"
+
+enum { WIDTH = 37, HEIGHT = 33, VALUES = 3 * WIDTH * HEIGHT };
+
+static nst_ctx *ctx;
+static nst_model *model;
+static nst_image *content, *style;
+
+static nst_image *noise_image(uint32_t width, uint32_t height, uint64_t seed)
+{
+    nst_random random = {seed};
+    nst_image_desc desc;
+    nst_image *image = NULL;
+    float *pixels = malloc(sizeof *pixels * 3 * width * height);
+    for (size_t i = 0; i < 3 * (size_t)width * height; i++) pixels[i] = (float)nst_random_uniform(&random);
+    NST_INIT(desc);
+    desc.format = NST_FORMAT_F32;
+    desc.width = width;
+    desc.height = height;
+    desc.channels = 3;
+    nst_image_new(ctx, &desc, pixels, &image);
+    free(pixels);
+    return image;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    if (nst_ctx_new(NULL, &ctx) < 0 || nst_model_new_untrained(ctx, 3, 11, &model) < 0) return -1;
+    content = noise_image(WIDTH, HEIGHT, 1);
+    style = noise_image(29, 41, 2);
+    return content && style ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    nst_image_unref(content);
+    nst_image_unref(style);
+    nst_model_unref(model);
+    nst_ctx_unref(ctx);
+    return 0;
+}
+
+static nst_session *open_session(const char *const (*settings)[2], size_t count)
+{
+    nst_options *options;
+    nst_targets *targets;
+    nst_session *session = NULL;
+    assert_int_equal(nst_options_new(ctx, &options), NST_OK);
+    nst_options_set_i64(options, "size", WIDTH);
+    for (size_t i = 0; i < count; i++) assert_int_equal(nst_options_set_str(options, settings[i][0], settings[i][1]), NST_OK);
+    assert_int_equal(nst_targets_new(model, content, &style, 1, &targets), NST_OK);
+    if (nst_session_new(targets, options, NULL, &session) < 0) print_error("%s\n", nst_ctx_error(ctx));
+    assert_non_null(session);
+    assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    nst_targets_unref(targets);
+    nst_options_free(options);
+    return session;
+}
+
+static double value_at(nst_session *session, const double *x)
+{
+    static double unused[VALUES];
+    double f;
+    assert_int_equal(nst_objective_evaluate(session->objective, x, &f, unused), NST_OK);
+    return f;
+}
+
+/* Relative error of the directional derivative; the smallest over a few steps, since a step too long crosses kinks of ReLU and max
+ * pooling and one too short drowns in rounding. */
+static double derivative_error(nst_session *session, const double *x, const double *gradient, const double *direction)
+{
+    static double moved[VALUES];
+    double slope = 0, best = INFINITY;
+    for (int i = 0; i < VALUES; i++) slope += gradient[i] * direction[i];
+    for (double step = 1e-4; step > 1e-8; step /= 10) {
+        double up, down;
+        for (int i = 0; i < VALUES; i++) moved[i] = x[i] + step * direction[i];
+        up = value_at(session, moved);
+        for (int i = 0; i < VALUES; i++) moved[i] = x[i] - step * direction[i];
+        down = value_at(session, moved);
+        best = fmin(best, fabs((up - down) / (2 * step) - slope) / fabs(slope));
+    }
+    return best;
+}
+
+static void check_session(nst_session *session, const char *name)
+{
+    static double x[VALUES], gradient[VALUES], direction[VALUES];
+    nst_random random = {99};
+    double f, norm = 0, error;
+    for (int i = 0; i < VALUES; i++) x[i] = 0.2 + 0.6 * nst_random_uniform(&random);
+    assert_int_equal(nst_objective_evaluate(session->objective, x, &f, gradient), NST_OK);
+    for (int i = 0; i < VALUES; i++) norm += gradient[i] * gradient[i];
+    assert_true(norm > 0 && f > 0);
+    for (int i = 0; i < VALUES; i++) direction[i] = gradient[i] / sqrt(norm);
+    error = derivative_error(session, x, gradient, direction);
+    if (error > 1e-6) print_error("%s: error along the gradient %g\n", name, error);
+    assert_true(error <= 1e-6);
+    nst_session_free(session);
+}
+
+static void every_pooling_and_padding(void **state)
+{
+    static const char *const poolings[] = {"max", "average", "l2"}, *const paddings[] = {"zero", "reflect", "replicate"};
+    (void)state;
+    for (int p = 0; p < 3; p++) {
+        for (int q = 0; q < 3; q++) {
+            const char *const settings[][2] = {{"pooling", poolings[p]}, {"padding", paddings[q]}, {"dialect", "normalised"},
+                                               {"pooling-rescale", q ? "true" : "false"}};
+            check_session(open_session(settings, 4), poolings[p]);
+        }
+    }
+}
+
+static void every_dialect(void **state)
+{
+    static const char *const dialects[] = {"neural-style", "gatys-paper", "gatys-code", "normalised"};
+    (void)state;
+    for (int d = 0; d < 4; d++) {
+        const char *const settings[][2] = {{"dialect", dialects[d]}, {"tv", "0.01"}};
+        check_session(open_session(settings, 2), dialects[d]);
+    }
+}
+
+static void gradients_enter_at_any_layer(void **state)
+{
+    static const char *const layers[] = {"conv1_1", "relu1_1", "relu1_2", "pool1", "conv2_2", "pool2", "conv3_3", "relu3_4",
+                                         "pool3", "conv4_4", "pool4", "conv5_1", "relu5_4"};
+    (void)state;
+    for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
+        const char *const as_content[][2] = {{"content-layers", layers[i]}, {"beta", "0"}, {"tv", "0"}};
+        const char *const as_style[][2] = {{"style-layers", layers[i]}, {"alpha", "0"}, {"tv", "0"}};
+        check_session(open_session(as_content, 3), layers[i]);
+        check_session(open_session(as_style, 3), layers[i]);
+    }
+}
+
+static void several_layers_share_a_convolution_and_its_relu(void **state)
+{
+    const char *const settings[][2] = {{"content-layers", "conv2_1,relu2_1:0.5,pool2"}, {"style-layers", "relu2_1:2,conv2_1:0.1"},
+                                       {"dialect", "normalised"}, {"alpha", "1"}};
+    (void)state;
+    check_session(open_session(settings, 4), "shared");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_pooling_and_padding),
+        cmocka_unit_test(every_dialect),
+        cmocka_unit_test(gradients_enter_at_any_layer),
+        cmocka_unit_test(several_layers_share_a_convolution_and_its_relu),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
