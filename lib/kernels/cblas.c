@@ -9,6 +9,7 @@
 
 #include "kernels/columns.h"
 #include "kernels/level_cblas.h"
+#include "kernels/winograd.h"
 
 #ifdef NST_REAL_DOUBLE
 #define BLAS(name) cblas_d##name
@@ -49,10 +50,29 @@ static int is_empty(const nst_conv *conv, size_t height, size_t width)
     return conv->in_channels == 0 || conv->out_channels == 0 || height == 0 || width == 0;
 }
 
+static void winograd_product(size_t m, size_t n, size_t k, const nst_real *a, const nst_real *b, nst_real *c)
+{
+    multiply(CblasNoTrans, m, n, k, a, k, b, n, 0, c, n);
+}
+
+static void run_winograd(const nst_exec *exec, const nst_conv *conv, size_t height, size_t width, int backward, const void *from,
+                         void *to, void *workspace)
+{
+    nst_winograd job = {conv, height, width, backward, winograd_product};
+    nst_winograd_run(exec, &job, from, to, workspace);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 size_t nst_cblas_conv_workspace(const nst_conv *conv, size_t height, size_t width)
 {
     if (conv->size == 1 || is_empty(conv, height, width)) return 0;
-    return taps_of(conv) * band_rows(conv, height, width) * width * sizeof(nst_real);
+    size_t columns = taps_of(conv) * band_rows(conv, height, width) * width * sizeof(nst_real);
+    if (nst_winograd_fits(conv, height, width, 1)) return nst_winograd_workspace(conv, height, width);
+    return nst_winograd_fits(conv, height, width, 0) ? larger(columns, nst_winograd_workspace(conv, height, width)) : columns;
 }
 
 /* Positions [begin, begin + count) of y (C, M). */
@@ -66,6 +86,10 @@ void nst_cblas_conv_forward(const nst_exec *exec, const nst_conv *conv, size_t h
                             void *workspace)
 {
     size_t positions = height * width, taps = taps_of(conv);
+    if (nst_winograd_fits(conv, height, width, 0)) {
+        run_winograd(exec, conv, height, width, 0, x, y, workspace);
+        return;
+    }
     if (is_empty(conv, height, width)) {
         fill_bias(conv, positions, 0, positions, y);
         return;
@@ -86,6 +110,10 @@ void nst_cblas_conv_backward(const nst_exec *exec, const nst_conv *conv, size_t 
                              void *workspace)
 {
     size_t positions = height * width, taps = taps_of(conv);
+    if (nst_winograd_fits(conv, height, width, 1)) {
+        run_winograd(exec, conv, height, width, 1, dy, dx, workspace);
+        return;
+    }
     if (conv->size == 1 && !is_empty(conv, height, width)) {
         multiply(CblasTrans, taps, positions, conv->out_channels, conv->weight, taps, dy, positions, 0, dx, positions);
         return;

@@ -45,6 +45,8 @@ static int32_t check_sizes(const nst_pass_config *config, size_t depth, nst_erro
     if (config->width < smallest || config->height < smallest)
         return nst_fail(error, NST_ERR_INVALID_ARG, "an image of %zux%zu is too small for layer %s, which needs at least %zux%zu",
                         config->width, config->height, deepest->name, smallest, smallest);
+    if (config->height > INT32_MAX / config->width) /* a BLAS counts in 32 bits */
+        return nst_fail(error, NST_ERR_LIMIT, "an image of %zux%zu is too large", config->width, config->height);
     for (size_t i = 0; i < depth; i++)
         if (!nst_size_mul3(network->layers[i].channels, config->height, config->width, &values) ||
             !nst_size_mul(values, 2 * sizeof(nst_real), &values))
