@@ -184,6 +184,8 @@ void say_progress_end(void);
 
 /* Says a sentence of the library and gives the exit code that fits the status. */
 int cli_fail(int32_t status, const char *sentence);
+/* With the file's name in front, unless the sentence names it. */
+int cli_fail_file(int32_t status, const char *path, const char *sentence);
 int cli_exit_code(int32_t status);
 
 #endif

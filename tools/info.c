@@ -226,7 +226,7 @@ static int info_file(const facts *out, nst_ctx *ctx, const char *path)
     if (is_png(head, length) || is_jpeg(head, length)) status = info_image(out, ctx, path, head, length);
     else if (!info_checkpoint(out, path)) status = info_weights(out, ctx, path);
     free(head);
-    return status < 0 ? cli_fail(status, nst_ctx_error(ctx)) : CLI_OK;
+    return status < 0 ? cli_fail_file(status, path, nst_ctx_error(ctx)) : CLI_OK;
 }
 
 /* ---- this program ---- */

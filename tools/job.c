@@ -76,7 +76,7 @@ static int read_params_of_picture(cli_job *job, const char *path)
     nst_image *image = NULL;
     const char *text;
     int32_t status = nst_image_load(job->ctx, path, &image);
-    if (status < 0) return cli_fail(status, nst_ctx_error(job->ctx));
+    if (status < 0) return cli_fail_file(status, path, nst_ctx_error(job->ctx));
     text = nst_image_get_text(image, "nst:params");
     if (text) status = nst_options_from_json(job->options, text, strlen(text));
     if (!text) say_error("'%s' carries no parameters of nst", path);
@@ -139,7 +139,7 @@ int job_load_images(cli_job *job, const char *const *paths, int count)
     for (int i = 0; i < count; i++) {
         int32_t status = nst_image_load(job->ctx, paths[i], &job->images[i]);
         job->paths[i] = paths[i];
-        if (status < 0) return cli_fail(status, nst_ctx_error(job->ctx));
+        if (status < 0) return cli_fail_file(status, paths[i], nst_ctx_error(job->ctx));
     }
     return CLI_OK;
 }
@@ -154,7 +154,7 @@ int job_load_init(const cli_job *job, const nst_options *options, const char *in
         return CLI_USAGE;
     }
     status = nst_image_load(job->ctx, init_path, init);
-    return status < 0 ? cli_fail(status, nst_ctx_error(job->ctx)) : CLI_OK;
+    return status < 0 ? cli_fail_file(status, init_path, nst_ctx_error(job->ctx)) : CLI_OK;
 }
 
 /* ---- the network ---- */
@@ -178,7 +178,7 @@ int job_load_model(cli_job *job)
 
 void job_close(cli_job *job)
 {
-    signals_watch(NULL);
+    signals_guard(false);
     for (int i = 0; i < job->image_count; i++) nst_image_unref(job->images[i]);
     free(job->images);
     free(job->paths);

@@ -31,8 +31,7 @@ static int run_job(cli_job *job, const cli_output *output, int kind)
     if (checkpoint) status = resume(job, kind, checkpoint, &session);
     else status = nst_session_new_reconstruction(job->model, job->images[0], kind, layers ? layers : default_layers(kind), job->options,
                                                  &session);
-    if (status == NST_ERR_NOT_FOUND && !checkpoint) code = cli_fail(NST_ERR_INVALID_ARG, nst_ctx_error(job->ctx));
-    else if (status < 0) code = cli_fail(status, nst_ctx_error(job->ctx));
+    if (status < 0) code = run_refused(job, status);
     else if (checkpoint) code = run_override(job, session);
     if (code == CLI_OK) code = run_session(job, session, output, kind == NST_RECONSTRUCT_CONTENT ? "reconstruct content"
                                                                                                    : "reconstruct style");

@@ -34,6 +34,14 @@ int run_check(cli_output *output, const cli_args *args, const char *const *input
     return code;
 }
 
+int run_refused(const cli_job *job, int32_t status)
+{
+    const char *checkpoint = job->args->values[FLAG_RESUME], *sentence = nst_ctx_error(job->ctx);
+    if (!checkpoint) return cli_fail(status == NST_ERR_NOT_FOUND ? NST_ERR_INVALID_ARG : status, sentence); /* an unknown layer */
+    if (status == NST_ERR_LIMIT || status == NST_ERR_WEIGHTS_FORMAT) status = NST_ERR_CHECKPOINT_FORMAT; /* safetensors, but no state */
+    return cli_fail_file(status, checkpoint, sentence);
+}
+
 int run_override(const cli_job *job, nst_session *session)
 {
     for (uint32_t i = 0; i < nst_option_count(); i++) {
@@ -107,6 +115,7 @@ static void after_step(run_state *run)
 static void loop(run_state *run)
 {
     signals_watch(run->session);
+    signals_guard(true);
     do {
         run->status = nst_session_step(run->session);
         after_step(run);
@@ -158,9 +167,10 @@ int run_session(const cli_job *job, nst_session *session, const cli_output *outp
     if (!log_open(&run.log, args->values[FLAG_LOG], args->values[FLAG_RESUME] != NULL)) return CLI_ERROR;
     loop(&run);
     code = explain_end(&run);
-    saved = save_result(&run);
-    if (run.checkpoint) save_checkpoint(&run);
+    saved = code == CLI_OK || code == CLI_INTERRUPTED || run.progress.evaluations > 0 ? save_result(&run) : code;
+    if (run.checkpoint && run.progress.evaluations > 0) save_checkpoint(&run);
     log_close(&run.log);
+    signals_guard(false);
     signals_watch(NULL);
     if (saved != CLI_OK) return saved;
     return code == CLI_OK && run.log.failed ? CLI_ERROR : code;

@@ -7,6 +7,8 @@
 
 /* Flags, paths and folders, before anything is loaded: the output, the log, the checkpoint. `inputs` are files that must survive. */
 int run_check(cli_output *output, const cli_args *args, const char *const *inputs, int count);
+/* Says why there is no session. */
+int run_refused(const cli_job *job, int32_t status);
 /* Applies what the command line says to a session made from a checkpoint. */
 int run_override(const cli_job *job, nst_session *session);
 /* Steps until the end, writes log, frames and checkpoints, saves the picture. `what` names the kind of run. */

@@ -181,6 +181,13 @@ int cli_exit_code(int32_t status)
     }
 }
 
+int cli_fail_file(int32_t status, const char *path, const char *sentence)
+{
+    if (strstr(sentence, path)) return cli_fail(status, sentence);
+    say_error("%s: %s", path, sentence);
+    return cli_exit_code(status);
+}
+
 int cli_fail(int32_t status, const char *sentence)
 {
     say_error("%s", sentence && *sentence ? sentence : nst_strerror(status));

@@ -9,14 +9,15 @@
 
 static _Atomic(nst_session *) watched;
 static atomic_int received;
+static atomic_bool guard;
 
 static void handle(int number)
 {
     nst_session *session = atomic_load(&watched);
     int count = atomic_fetch_add(&received, 1) + 1;
     (void)number;
-    if (!session || count > 2) _exit(CLI_INTERRUPTED);
-    if (count == 2) nst_session_cancel(session);
+    if (!atomic_load(&guard) || count > 2) _exit(CLI_INTERRUPTED);
+    if (count == 2 && session) nst_session_cancel(session);
 }
 
 void signals_install(void)
@@ -28,6 +29,11 @@ void signals_install(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+void signals_guard(bool guarded)
+{
+    atomic_store(&guard, guarded);
 }
 
 void signals_watch(nst_session *session)

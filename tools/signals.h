@@ -1,4 +1,5 @@
-/* SIGINT and SIGTERM: the first one asks for a stop after the step, the second breaks the step off, the third leaves at once. */
+/* SIGINT and SIGTERM. While there is something to save, the first one asks for a stop after the step, the second breaks the step off
+ * and the third leaves at once; before and after that the first one leaves. */
 #ifndef NST_TOOLS_SIGNALS_H
 #define NST_TOOLS_SIGNALS_H
 
@@ -6,7 +7,9 @@
 #include <stdbool.h>
 
 void signals_install(void);
-/* The session a second signal cancels; NULL while none runs, when there is nothing to save and one signal ends the program. */
+/* From now on there is something to save, or no longer. */
+void signals_guard(bool guarded);
+/* The session a second signal cancels; NULL before it is freed. */
 void signals_watch(nst_session *session);
 bool signals_stop_wanted(void);
 

@@ -11,8 +11,7 @@ static int make_session(cli_job *job, nst_targets *targets, nst_session **sessio
     if (code != CLI_OK) return code;
     if (checkpoint) status = nst_session_resume(targets, checkpoint, session);
     else status = nst_session_new(targets, job->options, job->init, session);
-    if (status < 0) return status == NST_ERR_NOT_FOUND && !checkpoint ? cli_fail(NST_ERR_INVALID_ARG, nst_ctx_error(job->ctx))
-                                                                      : cli_fail(status, nst_ctx_error(job->ctx));
+    if (status < 0) return run_refused(job, status);
     return checkpoint ? run_override(job, *session) : CLI_OK;
 }
 

@@ -110,8 +110,8 @@ static int run_cell(const sweep_state *sweep, int index)
     } while (status == NST_CONTINUE && !signals_stop_wanted());
     say_progress_end();
     note_outcome(sweep, cell, session, status);
-    nst_session_free(session);
     signals_watch(NULL);
+    nst_session_free(session);
     return status < 0 && status != NST_ERR_CANCELLED ? CLI_ERROR : CLI_OK;
 }
 
@@ -119,6 +119,7 @@ static int run_cell(const sweep_state *sweep, int index)
 static int run_cells(const sweep_state *sweep)
 {
     int first = CLI_OK;
+    signals_guard(true);
     for (int i = 0; i < sweep->vary.cell_count && !signals_stop_wanted(); i++) {
         int code = run_cell(sweep, i);
         if (first == CLI_OK) first = code;
@@ -317,6 +318,7 @@ static int run_sweep(cli_job *job, sweep_state *sweep, const cli_output *output)
     for (int i = 0; i < sweep->vary.cell_count; i++)
         if (!sweep->cells[i].outcome) sweep->cells[i].outcome = cli_format("not run");
     saved = save_sweep(sweep, output);
+    signals_guard(false);
     return saved != CLI_OK ? saved : code;
 }
 

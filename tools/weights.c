@@ -137,7 +137,7 @@ static int convert(const cli_args *args, nst_ctx *ctx)
                  (unsigned long long)info.parameters);
     nst_model_unref(model);
     if (status == NST_ERR_PREPROCESSING) say_error("say --preprocessing torch, caffe or unit");
-    return status < 0 ? cli_fail(status, nst_ctx_error(ctx)) : CLI_OK;
+    return status < 0 ? cli_fail_file(status, from, nst_ctx_error(ctx)) : CLI_OK;
 }
 
 /* ---- verify ---- */
@@ -179,7 +179,7 @@ static int verify(const cli_args *args, nst_ctx *ctx)
     if (status >= 0) status = nst_model_open(ctx, args->arguments[1], &model);
     if (status >= 0) status = nst_model_get_info(model, &info);
     nst_model_unref(model);
-    if (status < 0) return cli_fail(status, nst_ctx_error(ctx));
+    if (status < 0) return cli_fail_file(status, args->arguments[1], nst_ctx_error(ctx));
     known = identity.known || *info.name;
     print_verdict(args, &identity, &info, known);
     return known ? CLI_OK : CLI_ERROR;

@@ -1,0 +1,226 @@
+"""Pictures, logs, parameters, checkpoints: that a run does what its flags say."""
+import json
+import os
+import signal
+import zlib
+
+from common import Case, finish, main, png_chunks, png_size, start, wait_for_lines, write_png
+
+RECORD = ["iteration", "evaluations", "scale", "width", "height", "loss", "content", "style", "tv", "layers", "grad_norm", "seconds"]
+
+
+class Pictures(Case):
+    def test_stylize_with_and_without_its_word(self):
+        self.stylize()
+        first = self.out.read_bytes()
+        self.assertEqual(png_size(first), (32, 24))
+        self.run_nst("stylize", self.content, self.style, "-o", self.out, "--overwrite", *self.small)
+        self.assertEqual(self.out.read_bytes(), first)
+        self.no_leftovers()
+
+    def test_threads_do_not_change_the_bytes(self):
+        self.stylize("--threads", "1")
+        first = self.out.read_bytes()
+        self.stylize("--threads", "3", "--overwrite")
+        self.assertEqual(self.out.read_bytes(), first)
+
+    def test_several_styles(self):
+        third = self.dir / "third.png"
+        write_png(third, 20, 20, lambda x, y: (255, x * 10, 0))
+        self.run_nst(self.content, self.style, third, "-o", self.out, "--style-weights", "1,3", *self.small)
+        self.assertEqual(self.info(self.out)["params"]["style-weights"], "1,3")
+        self.assertEqual(self.info(self.out)["result"]["images"], ["content.png", "style.png", "third.png"])
+
+    def test_standard_output_gets_the_picture_and_nothing_else(self):
+        done = self.run_nst(self.content, self.style, "-o", "-", *self.small, binary=True)
+        self.assertEqual(png_size(done.stdout), (32, 24))
+        self.assertEqual(sorted(os.listdir(self.dir)), ["content.png", "style.png"])
+
+    def test_sixteen_bits_and_jpeg(self):
+        self.stylize("--bits", "16")
+        self.assertEqual(self.info(self.out)["bits"], 16)
+        jpeg = self.dir / "out.JPG"
+        self.run_nst(self.content, self.style, "-o", jpeg, "--quality", "60", *self.small)
+        self.assertEqual(self.info(jpeg)["kind"], "JPEG image")
+        small = jpeg.stat().st_size
+        self.run_nst(self.content, self.style, "-o", jpeg, "--quality", "99", "--overwrite", *self.small)
+        self.assertGreater(jpeg.stat().st_size, small)
+
+    def test_start_from_a_file(self):
+        start = self.dir / "start.png"
+        write_png(start, 32, 24, lambda x, y: (200, 100, 50))
+        self.run_nst(self.content, self.style, "-o", self.out, "--init", "start.png", "--weights", "untrained", "--size", "32",
+                     "--iterations", "0")
+        rows = zlib.decompress(b"".join(body for kind, body in png_chunks(self.out.read_bytes()) if kind == b"IDAT"))
+        self.assertEqual(len(rows), 24 * (1 + 3 * 32))
+        self.assertEqual(self.info(self.out)["params"]["init"], "image")
+        self.run_nst(self.content, self.style, "-o", self.dir / "again.png", "--params", self.out, "--init", "start.png", "--weights",
+                     "untrained")
+        self.assertEqual((self.dir / "again.png").read_bytes(), self.out.read_bytes())
+
+    def test_frames(self):
+        self.stylize("--iterations", "4", "--save-every", "2")
+        self.assertEqual(sorted(n for n in os.listdir(self.dir) if n.startswith("out")), ["out.png", "out_000002.png", "out_000004.png"])
+        done = self.stylize("--iterations", "4", "--save-every", "4", "--overwrite")
+        self.assertNotIn("warning", done.stderr)
+
+    def test_reconstruct(self):
+        for kind, layers in (("content", "relu2_1"), ("style", "relu1_1,relu2_1")):
+            log = f"{kind}.jsonl"
+            self.run_nst("reconstruct", kind, self.content, "--layers", layers, "-o", f"{kind}-out.png", "--log", log, *self.small)
+            last = self.records(log)[-1]
+            self.assertEqual(list(last["layers"]), layers.split(","))
+            self.assertEqual(self.info(f"{kind}-out.png")["result"]["run"], f"reconstruct {kind}")
+
+    def test_quiet_and_not_a_terminal(self):
+        done = self.stylize("--quiet")
+        self.assertEqual((done.stdout, done.stderr), ("", ""))
+        done = self.stylize("--overwrite", "--verbose")
+        self.assertTrue(all(ord(c) >= 32 or c == "\n" for c in done.stderr), repr(done.stderr))
+
+
+class Texts(Case):
+    def test_info_prints_parameters_and_result_back(self):
+        self.stylize("--alpha", "2.5", "--seed", "9")
+        stored = self.info(self.out)
+        self.assertEqual((stored["kind"], stored["width"], stored["height"], stored["bits"], stored["alpha"], stored["colour"]),
+                         ("PNG image", 32, 24, 8, "no", "RGB"))
+        self.assertEqual((stored["params"]["alpha"], stored["params"]["seed"]), (2.5, 9))
+        result = stored["result"]
+        self.assertEqual((result["iterations"], result["stop"], result["network"]["name"], result["precision"]),
+                         (3, "iterations", "untrained", "fp32"))
+        self.assertAlmostEqual(result["loss"], result["content"] + result["style"] + result["tv"], delta=1e-6 * abs(result["loss"]))
+        text = self.run_nst("info", self.out).stdout
+        for word in ("alpha          2.5", "relu5_1", "untrained"):
+            self.assertIn(word, text)
+
+    def test_texts_are_ascii_json_in_tEXt(self):
+        odd = self.dir / "b\u00fccher\udcff.png"
+        os.rename(self.content, odd)
+        self.run_nst(odd, self.style, "-o", self.out, *self.small)
+        texts = dict(body.split(b"\0", 1) for kind, body in png_chunks(self.out.read_bytes()) if kind == b"tEXt")
+        self.assertEqual(set(texts), {b"nst:params", b"nst:result"})
+        self.assertEqual(json.loads(texts[b"nst:result"].decode("ascii"))["images"][0], "b\u00fccher\ufffd.png")
+
+    def test_strip(self):
+        self.stylize("--strip")
+        self.assertNotIn("params", self.info(self.out))
+        self.assertNotIn(b"nst:", self.out.read_bytes())
+
+    def test_parameters_repeat_a_run(self):
+        self.stylize("--alpha", "2", "--init", "noise", "--seed", "4", "--pooling", "average", "--style-layers", "relu1_1,relu2_1:0.5")
+        (self.dir / "p.json").write_text(json.dumps(self.info(self.out)["params"]))
+        for source in ("p.json", self.out):
+            again = self.dir / "again.png"
+            self.run_nst(self.content, self.style, "-o", again, "--overwrite", "--weights", "untrained", "--params", source)
+            self.assertEqual(again.read_bytes(), self.out.read_bytes())
+
+    def test_flags_override_parameters(self):
+        (self.dir / "p.json").write_text('{"alpha": 2, "beta": 3, "nst:comment": "ignored"}')
+        self.stylize("--params", "p.json", "--beta", "9")
+        params = self.info(self.out)["params"]
+        self.assertEqual((params["alpha"], params["beta"]), (2, 9))
+
+
+class Log(Case):
+    def test_records(self):
+        self.stylize("--log", "log.jsonl", "--iterations", "5")
+        records = self.records("log.jsonl")
+        self.assertEqual([r["iteration"] for r in records], [0, 1, 2, 3, 4, 5])
+        for record in records:
+            self.assertEqual(list(record), RECORD)
+            self.assertEqual((record["width"], record["height"], record["scale"]), (32, 24, 1))
+            total = record["content"] + record["style"] + record["tv"]
+            self.assertAlmostEqual(record["loss"], total, delta=1e-9 * abs(total))
+            layers = sum(record["layers"].values())
+            self.assertAlmostEqual(layers, record["content"] + record["style"], delta=1e-9 * abs(total))
+        self.assertEqual(sorted(records[0]["layers"]), ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1"])
+        self.assertEqual(records[0]["evaluations"], 1)
+        self.assertEqual(records[0]["content"], 0)
+        times = [r["seconds"] for r in records]
+        self.assertEqual(times, sorted(times))
+        self.assertLess(records[-1]["loss"], records[0]["loss"])
+        self.assertEqual(self.info(self.out)["result"]["loss"], records[-1]["loss"])
+
+    def test_every_scale_opens_with_its_start(self):
+        self.stylize("--log", "log.jsonl", "--size", "64", "--iterations", "6", "--scales", "2")
+        seen = [(r["scale"], r["iteration"], r["width"]) for r in self.records("log.jsonl")]
+        self.assertEqual(seen, [(1, 0, 32), (1, 1, 32), (1, 2, 32), (1, 3, 32), (2, 3, 64), (2, 4, 64), (2, 5, 64), (2, 6, 64)])
+
+    def test_a_layer_of_both_losses_is_told_apart(self):
+        self.stylize("--log", "log.jsonl", "--content-layers", "relu2_1,relu3_1", "--style-layers", "relu1_1,relu2_1")
+        self.assertEqual(set(self.records("log.jsonl")[0]["layers"]), {"content:relu2_1", "relu3_1", "relu1_1", "style:relu2_1"})
+
+    def test_a_run_that_cannot_begin_leaves_no_picture(self):
+        done = self.stylize("--style-scale", "0.1", expect=2)
+        self.assertIn("too small", done.stderr)
+        self.assertFalse(self.out.exists())
+
+    def test_no_iterations(self):
+        self.stylize("--log", "log.jsonl", "--iterations", "0")
+        self.assertEqual([r["iteration"] for r in self.records("log.jsonl")], [0])
+
+    def test_an_early_stop_says_why(self):
+        done = self.stylize("--iterations", "200", "--tolerance", "0.5")
+        self.assertIn("stopped after", done.stderr)
+        self.assertIn("tolerance", done.stderr)
+        self.assertEqual(self.info(self.out)["result"]["stop"], "tolerance")
+
+
+class Checkpoints(Case):
+    def test_a_resumed_run_ends_with_the_same_bytes(self):
+        """Broken off by a signal at whatever iteration; picture and log must be those of the run that was left alone."""
+        for name, flags in (("lbfgs", []), ("adam", ["--optimizer", "adam"]), ("scales", ["--scales", "2"]), ("noise", ["--init", "noise"])):
+            whole, half = self.dir / f"{name}.png", self.dir / f"{name}-half.png"
+            log = self.dir / f"{name}-half.jsonl"
+            run = (self.content, self.style, "--weights", "untrained", "--size", "48", "--iterations", "90", *flags)
+            self.run_nst(*run, "-o", whole, "--log", "whole.jsonl")
+            process = start(*run, "-o", half, "--checkpoint", "c.ckpt", "--log", log, cwd=self.dir)
+            wait_for_lines(process, log, 12)
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(finish(process)[0], 130, name)
+            self.assertLess(len(self.records(log)), 91)
+            self.run_nst(*run, "-o", half, "--overwrite", "--resume", "c.ckpt", "--log", log)
+            self.assertEqual(half.read_bytes(), whole.read_bytes(), name)
+            records, expected = self.records(log), self.records("whole.jsonl")
+            for record in records + expected:
+                del record["seconds"]
+            self.assertEqual(records, expected, name)
+
+    def test_a_finished_run_can_be_continued(self):
+        self.stylize("--checkpoint", "c.ckpt")
+        self.stylize("--overwrite", "--resume", "c.ckpt", "--iterations", "6", "--log", "more.jsonl")
+        self.assertEqual([r["iteration"] for r in self.records("more.jsonl")], [4, 5, 6])
+
+    def test_resuming_needs_the_same_run(self):
+        self.stylize("--checkpoint", "c.ckpt")
+        other = self.dir / "other.png"
+        write_png(other, 40, 30, lambda x, y: (x, y, 0))
+        done = self.run_nst(other, self.style, "-o", self.out, "--overwrite", "--weights", "untrained", "--resume", "c.ckpt", expect=3)
+        self.assertIn("other images", done.stderr)
+        done = self.stylize("--overwrite", "--resume", "c.ckpt", "--seed", "5", expect=2)
+        self.assertIn("--seed 5", done.stderr)
+        (self.dir / "broken.ckpt").write_bytes((self.dir / "c.ckpt").read_bytes()[:-50])
+        self.stylize("--overwrite", "--resume", "broken.ckpt", expect=3)
+        self.stylize("--overwrite", "--resume", self.content, expect=3)
+
+    def test_info_knows_a_checkpoint(self):
+        self.stylize("--checkpoint", "c.ckpt", "--alpha", "3")
+        stored = self.info("c.ckpt")
+        self.assertEqual((stored["kind"], stored["params"]["alpha"]), ("checkpoint of a run", 3))
+
+    def test_a_checkpoint_that_cannot_be_written_is_a_warning(self):
+        done = self.stylize("--checkpoint", "/dev/full", "--checkpoint-every", "1")
+        self.assertIn("warning: no checkpoint", done.stderr)
+        self.assertTrue(self.out.exists())
+
+    def test_reconstructions_resume_too(self):
+        run = ("reconstruct", "style", self.style, "--layers", "relu1_1,relu2_1", *self.small, "--overwrite")
+        self.run_nst(*run, "-o", self.out, "--iterations", "6")
+        self.run_nst(*run, "-o", "half.png", "--iterations", "3", "--checkpoint", "r.ckpt")
+        self.run_nst(*run, "-o", "half.png", "--iterations", "6", "--resume", "r.ckpt")
+        self.assertEqual(png_size(self.dir / "half.png"), png_size(self.out))
+
+
+if __name__ == "__main__":
+    main()
