@@ -28,12 +28,12 @@ const cli_flag cli_flags[FLAG_COUNT] = {
      "layers, grad_norm, seconds. Losses are weighted. A layer that serves both losses is told apart as content:NAME and "
      "style:NAME. With --resume the file is continued."},
     {"checkpoint", 0, CMD_RUNS, VALUE_FILE, "FILE", "", 0, 0,
-     "Save the whole state of the run now and then, when interrupted and at the end, for --resume. A checkpoint that cannot be written "
-     "is a warning."},
+     "Save the whole state of the run now and then, when interrupted and at the end, for --resume. A checkpoint that cannot "
+     "be written is a warning."},
     {"checkpoint-every", 0, CMD_RUNS, VALUE_INT, "N", "", 1, 1000000, "Iterations between checkpoints; 50 if not given."},
     {"resume", 0, CMD_RUNS, VALUE_FILE, "FILE", "", 0, 0,
-     "Go on from a checkpoint of a run with the same images and network. Its options apply; those given again override them where an "
-     "option may change during a run."},
+     "Go on from a checkpoint of a run with the same images and network. Its options apply; those given again override them "
+     "where an option may change during a run."},
     {"threads", 0, CMD_PICTURES | CMD_WEIGHTS | CMD_INFO, VALUE_INT, "N", "", 0, 4096,
      "Threads to work with; 0, the default, is one per processor."},
     {"max-pixels", 0, CMD_PICTURES | CMD_INFO, VALUE_INT, "N", "", 1, INT64_MAX,

@@ -27,8 +27,8 @@ const char *const help_environment[][2] = {
 };
 
 /* What the short help of the commands that make pictures lists. */
-static const char *const usual_options[] = {"size", "iterations", "alpha", "beta", "content-layers", "style-layers", "style-scale",
-                                            "init", "seed", "scales", "dialect"};
+static const char *const usual_options[] = {"size", "iterations", "alpha", "beta", "content-layers", "style-layers",
+                                            "style-scale", "init", "seed", "scales", "dialect"};
 
 static const char *change_word(int32_t change)
 {
@@ -131,7 +131,8 @@ static void print_entry(const help_entry *entry)
 {
     char head[300], text[1200];
     int column;
-    snprintf(head, sizeof head, "%s%s%s%s", entry->letter ? "  " : "      ", entry->names, *entry->argument ? " " : "", entry->argument);
+    snprintf(head, sizeof head, "%s%s%s%s", entry->letter ? "  " : "      ", entry->names, *entry->argument ? " " : "",
+             entry->argument);
     column = printf("%s", head);
     if (column >= INDENT - 1) {
         putchar('\n');

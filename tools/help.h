@@ -1,4 +1,4 @@
-/* What help, manual page, markdown and completions share: options and flags seen alike, and the texts that belong to the program. */
+/* What help, manual page, markdown and completions share: options and flags seen alike, and the texts of the program itself. */
 #ifndef NST_TOOLS_HELP_H
 #define NST_TOOLS_HELP_H
 

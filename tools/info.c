@@ -211,7 +211,8 @@ static int32_t info_weights(const facts *out, nst_ctx *ctx, const char *path)
     tell_int(out, "parameters", (int64_t)info.parameters);
     if (layers > 0) tell(out, "last layer", nst_model_layer_name(model, layers - 1));
     tell(out, "input conv", info.has_input_convolution ? "yes" : "no");
-    tell(out, "preprocessing", info.preprocessing >= 0 && info.preprocessing <= 3 ? preprocessings[info.preprocessing] : "unknown");
+    tell(out, "preprocessing",
+         info.preprocessing >= 0 && info.preprocessing <= 3 ? preprocessings[info.preprocessing] : "unknown");
     tell(out, "padding", info.padding >= 0 && info.padding <= 3 ? paddings[info.padding] : "unknown");
     tell(out, "fingerprint", info.fingerprint);
     nst_model_unref(model);

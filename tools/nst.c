@@ -18,34 +18,36 @@ const cli_command cli_commands[] = {
      2, -1, "*", cli_stylize},
     {"reconstruct", "content|style IMAGE --layers LAYER[,LAYER...] -o OUT [options]",
      "make a picture from what the network keeps of an image",
-     "Starts from noise and finds a picture with the same content features (content) or the same style statistics (style, a texture) as "
-     "IMAGE at the given layers.",
+     "Starts from noise and finds a picture with the same content features (content) or the same style statistics (style, a "
+     "texture) as IMAGE at the given layers.",
      "nst reconstruct content photo.jpg --layers relu4_2 -o out.png\n"
      "nst reconstruct style painting.jpg --layers relu1_1,relu2_1,relu3_1 -o texture.png --size 256\n",
      2, 2, "*", cli_reconstruct},
     {"sweep", "CONTENT STYLE [STYLE...] -o GRID.png --vary OPTION=VALUES [--vary ...] [options]",
      "compare settings on one labelled sheet",
-     "Runs every combination of the varied options, sharing the features of the images, and writes one contact sheet in PNG with the "
-     "losses of each cell in a JSON file of the same name beside it.",
+     "Runs every combination of the varied options, sharing the features of the images, and writes one contact sheet in PNG "
+     "with the losses of each cell in a JSON file of the same name beside it.",
      "nst sweep photo.jpg painting.jpg -o grid.png --vary alpha=1,5,25 --vary beta=10,100 --size 256\n"
      "nst sweep photo.jpg painting.jpg -o grid.png --vary 'layers=relu2_2;relu4_2;relu4_2,relu5_2'\n"
      "nst sweep photo.jpg painting.jpg -o grid.png --vary init=content,noise --vary seed=1,2\n",
      2, -1, "*", cli_sweep},
     {"weights", "[list | convert IN -o OUT | verify FILE]", "find, convert and check network weights",
-     "list, the default, shows where weights are looked for, which are there, and where to get them. convert writes the convolutions of "
-     "any file that can be read as a small safetensors file. verify compares a file with the published ones.",
+     "list, the default, shows where weights are looked for, which are there, and where to get them. convert writes the "
+     "convolutions of any file that can be read as a small safetensors file. verify compares a file with the published ones.",
      "nst weights\n"
      "nst weights convert vgg19-dcbb9e9d.pth -o ~/.local/share/nst/vgg19.safetensors\n"
      "nst weights verify vgg19.safetensors\n",
      0, 2, "preprocessing", cli_weights},
     {"info", "[FILE] [--json]", "say what a file is, or what this program is",
-     "For a picture that nst wrote, prints the parameters and the result of the run; for other images, weights and checkpoints, what they "
-     "are or why they are refused. Without FILE, the version, what was built in, the processor and the weights found.",
+     "For a picture that nst wrote, prints the parameters and the result of the run; for other images, weights and "
+     "checkpoints, what they are or why they are refused. Without FILE, the version, what was built in, the processor and the "
+     "weights found.",
      "nst info out.png\n"
      "nst info vgg19.safetensors --json\n",
      0, 1, "", cli_info},
     {"options", "[--markdown | --man | --json | --completion bash|zsh|fish]", "print the table of options",
-     "Prints every option with its default, range and meaning: as text, or as the source of the documentation and the completions.",
+     "Prints every option with its default, range and meaning: as text, or as the source of the documentation and the "
+     "completions.",
      "nst options\n"
      "nst options --json\n",
      0, 0, "", cli_options},

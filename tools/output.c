@@ -43,7 +43,8 @@ int output_prepare(cli_output *output, const cli_args *args, bool png_only)
     if (!output->path) return cli_usage(args, "where shall the result go? Say -o out.png");
     output->to_stdout = strcmp(output->path, "-") == 0;
     if (output->to_stdout && png_only) return cli_usage(args, "a sweep writes two files: say -o GRID.png");
-    if (output->to_stdout && isatty(STDOUT_FILENO)) return cli_usage(args, "a picture is not written to a terminal: say -o out.png");
+    if (output->to_stdout && isatty(STDOUT_FILENO))
+        return cli_usage(args, "a picture is not written to a terminal: say -o out.png");
     if (output->to_stdout && args->values[FLAG_SAVE_EVERY]) return cli_usage(args, "--save-every needs a file name in --output");
     output->params.bits = (int32_t)cli_int(args, FLAG_BITS, 0);
     output->params.quality = (int32_t)cli_int(args, FLAG_QUALITY, 0);
@@ -144,13 +145,14 @@ static bool rescue_to(const cli_output *output, const nst_image *image, char *pa
 /* Beside the target, in $TMPDIR, in the working folder: the hours of work are worth the trouble. */
 static void rescue(const cli_output *output, const nst_image *image)
 {
-    const char *temporary = getenv("TMPDIR"), *ending = output->params.type == NST_FILE_JPEG ? "jpg" : "png";
+    const char *set = getenv("TMPDIR"), *temporary = set && *set ? set : "/tmp";
+    const char *ending = output->params.type == NST_FILE_JPEG ? "jpg" : "png";
     long id = (long)getpid();
     char suffix[48];
     snprintf(suffix, sizeof suffix, "-rescued-%ld", id);
     if (!output->to_stdout && !is_special_file(output->path) && rescue_to(output, image, cli_sibling(output->path, suffix, NULL)))
         return;
-    if (rescue_to(output, image, cli_format("%s/nst-rescued-%ld.%s", temporary && *temporary ? temporary : "/tmp", id, ending))) return;
+    if (rescue_to(output, image, cli_format("%s/nst-rescued-%ld.%s", temporary, id, ending))) return;
     if (rescue_to(output, image, cli_format("nst-rescued-%ld.%s", id, ending))) return;
     say_error("the picture could not be kept anywhere else either");
 }

@@ -105,8 +105,8 @@ static int check_int(const cli_args *args, const cli_flag *flag, const char *val
     errno = 0;
     number = strtoll(value, &end, 10);
     if (end == value || *end || errno == ERANGE || number < flag->minimum || number > flag->maximum)
-        return cli_usage(args, "--%s: '%s' is not a whole number between %lld and %lld", flag->name, value, (long long)flag->minimum,
-                         (long long)flag->maximum);
+        return cli_usage(args, "--%s: '%s' is not a whole number between %lld and %lld", flag->name, value,
+                         (long long)flag->minimum, (long long)flag->maximum);
     return CLI_OK;
 }
 

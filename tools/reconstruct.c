@@ -28,9 +28,9 @@ static int run_job(cli_job *job, const cli_output *output, int kind)
     nst_session *session = NULL;
     int32_t status;
     int code = CLI_OK;
+    if (!layers) layers = default_layers(kind);
     if (checkpoint) status = resume(job, kind, checkpoint, &session);
-    else status = nst_session_new_reconstruction(job->model, job->images[0], kind, layers ? layers : default_layers(kind), job->options,
-                                                 &session);
+    else status = nst_session_new_reconstruction(job->model, job->images[0], kind, layers, job->options, &session);
     if (status < 0) code = run_refused(job, status);
     else if (checkpoint) code = run_override(job, session);
     if (code == CLI_OK) code = run_session(job, session, output, kind == NST_RECONSTRUCT_CONTENT ? "reconstruct content"
@@ -50,7 +50,8 @@ int cli_reconstruct(const cli_args *args)
     code = run_check(&output, args, args->arguments + 1, 1);
     if (code != CLI_OK) return code;
     code = job_open(&job, args);
-    if (code == CLI_OK && job.init_path) code = cli_usage(args, "a reconstruction cannot start from a file; --init noise, gray, ...");
+    if (code == CLI_OK && job.init_path)
+        code = cli_usage(args, "a reconstruction cannot start from a file; --init noise, gray, ...");
     if (code == CLI_OK) code = job_load_images(&job, args->arguments + 1, 1);
     if (code == CLI_OK) code = job_load_model(&job);
     if (code == CLI_OK) code = run_job(&job, &output, content ? NST_RECONSTRUCT_CONTENT : NST_RECONSTRUCT_STYLE);

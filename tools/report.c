@@ -25,8 +25,9 @@ void report_layers(json_writer *json, const nst_session *session)
     jw_open(json, "layers", '{');
     for (uint32_t i = 0; get_term(session, i, &term); i++) {
         char name[40];
+        bool shared = collides(session, &term);
         if (strcmp(term.kind, "tv") == 0) continue; /* a member of its own */
-        snprintf(name, sizeof name, "%s%s%s", collides(session, &term) ? term.kind : "", collides(session, &term) ? ":" : "", term.layer);
+        snprintf(name, sizeof name, "%s%s%s", shared ? term.kind : "", shared ? ":" : "", term.layer);
         jw_number(json, name, term.value);
     }
     jw_close(json, '}');
@@ -75,9 +76,10 @@ static const char *portable_value(const cli_job *job, const char *key, const cha
     static const char *const preprocessings[] = {"", "torch", "caffe", "unit"};
     static const char *const paddings[] = {"", "zero", "reflect", "replicate"};
     int32_t preprocessing = job->model_info.preprocessing, padding = job->model_info.padding;
-    if (strcmp(key, "preprocessing") == 0 && preprocessing >= 1 && preprocessing <= 3 && strcmp(value, preprocessings[preprocessing]) == 0)
-        return "auto";
-    if (strcmp(key, "padding") == 0 && padding >= 1 && padding <= 3 && strcmp(value, paddings[padding]) == 0) return "auto";
+    const char *of_file = NULL;
+    if (strcmp(key, "preprocessing") == 0 && preprocessing >= 1 && preprocessing <= 3) of_file = preprocessings[preprocessing];
+    if (strcmp(key, "padding") == 0 && padding >= 1 && padding <= 3) of_file = paddings[padding];
+    if (of_file && strcmp(value, of_file) == 0) return "auto";
     if (strcmp(key, "style-weights") == 0 && all_items_equal(value)) return "auto";
     return value;
 }

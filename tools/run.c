@@ -38,7 +38,7 @@ int run_refused(const cli_job *job, int32_t status)
 {
     const char *checkpoint = job->args->values[FLAG_RESUME], *sentence = nst_ctx_error(job->ctx);
     if (!checkpoint) return cli_fail(status == NST_ERR_NOT_FOUND ? NST_ERR_INVALID_ARG : status, sentence); /* an unknown layer */
-    if (status == NST_ERR_LIMIT || status == NST_ERR_WEIGHTS_FORMAT) status = NST_ERR_CHECKPOINT_FORMAT; /* safetensors, but no state */
+    if (status == NST_ERR_LIMIT || status == NST_ERR_WEIGHTS_FORMAT) status = NST_ERR_CHECKPOINT_FORMAT; /* no state at all */
     return cli_fail_file(status, checkpoint, sentence);
 }
 
@@ -138,7 +138,7 @@ static int explain_end(const run_state *run)
     if (now->stop_reason == NST_STOP_TOLERANCE)
         say_note("stopped after %u of %u iterations: the loss fell by less than the tolerance", now->iteration, now->iterations);
     if (now->stop_reason == NST_STOP_CONVERGED)
-        say_note("stopped after %u of %u iterations: converged, no step lowers the loss any more", now->iteration, now->iterations);
+        say_note("stopped after %u of %u iterations: no step lowers the loss any more", now->iteration, now->iterations);
     return CLI_OK;
 }
 

@@ -5,7 +5,7 @@
 #include "job.h"
 #include "output.h"
 
-/* Flags, paths and folders, before anything is loaded: the output, the log, the checkpoint. `inputs` are files that must survive. */
+/* Flags, paths and folders, before anything is loaded: output, log, checkpoint. `inputs` are files that must survive. */
 int run_check(cli_output *output, const cli_args *args, const char *const *inputs, int count);
 /* Says why there is no session. */
 int run_refused(const cli_job *job, int32_t status);

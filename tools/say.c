@@ -25,7 +25,8 @@ void say_setup(int level, bool progress)
 {
     const char *terminal = getenv("TERM");
     say.level = level;
-    say.progress = progress && level >= SAY_NORMAL && isatty(STDERR_FILENO) && terminal && *terminal && strcmp(terminal, "dumb") != 0;
+    say.progress = progress && level >= SAY_NORMAL && isatty(STDERR_FILENO);
+    if (!terminal || !*terminal || strcmp(terminal, "dumb") == 0) say.progress = false;
 }
 
 /* File names may hold anything; a terminal must not see it. */

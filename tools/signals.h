@@ -1,5 +1,5 @@
-/* SIGINT and SIGTERM. While there is something to save, the first one asks for a stop after the step, the second breaks the step off
- * and the third leaves at once; before and after that the first one leaves. */
+/* SIGINT and SIGTERM. While there is something to save, the first one asks for a stop after the step, the second breaks the step
+ * off and the third leaves at once; before and after that the first one leaves. */
 #ifndef NST_TOOLS_SIGNALS_H
 #define NST_TOOLS_SIGNALS_H
 

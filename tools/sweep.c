@@ -131,7 +131,7 @@ static int run_cells(const sweep_state *sweep)
 
 typedef struct layout {
     uint32_t cell_width, cell_height; /* of the picture within a cell */
-    uint32_t pitch, label_lines, scale, letters, title_height, gap;
+    uint32_t pitch, gap, scale, letters, label_lines, title_letters, title_height;
     double shrink;
 } layout;
 
@@ -152,7 +152,7 @@ static layout make_layout(const sweep_state *sweep, const char *title)
 {
     enum { SMALLEST = 132, LARGEST_PIXELS = 64000000 };
     layout l = {.shrink = 1};
-    uint32_t width, height, letters;
+    uint32_t width, height;
     double pixels;
     largest_cell(sweep, &width, &height);
     pixels = (double)width * sweep->columns * height * sweep->rows;
@@ -164,11 +164,12 @@ static layout make_layout(const sweep_state *sweep, const char *title)
     l.pitch = (l.cell_width > SMALLEST ? l.cell_width : SMALLEST) + l.gap;
     l.letters = (l.pitch - l.gap) / (SHEET_LETTER_WIDTH * l.scale);
     for (int i = 0; i < sweep->vary.cell_count; i++) {
-        uint32_t lines = sheet_text_lines(sweep->cells[i].label, l.letters) + sheet_text_lines(sweep->cells[i].outcome, l.letters);
+        const sweep_cell *cell = &sweep->cells[i];
+        uint32_t lines = sheet_text_lines(cell->label, l.letters) + sheet_text_lines(cell->outcome, l.letters);
         if (lines > l.label_lines) l.label_lines = lines;
     }
-    letters = (l.pitch * (uint32_t)sweep->columns - l.gap) / (SHEET_LETTER_WIDTH * l.scale);
-    l.title_height = sheet_text_lines(title, letters) * SHEET_LINE_HEIGHT * l.scale + l.gap;
+    l.title_letters = (l.pitch * (uint32_t)sweep->columns - l.gap) / (SHEET_LETTER_WIDTH * l.scale);
+    l.title_height = sheet_text_lines(title, l.title_letters) * SHEET_LINE_HEIGHT * l.scale + l.gap;
     return l;
 }
 
@@ -211,11 +212,13 @@ static void draw_sheet(const sweep_state *sweep, cli_sheet *sheet)
 {
     char *title = title_of(sweep);
     layout l = make_layout(sweep, title);
-    sheet_init(sheet, l.gap + l.pitch * (uint32_t)sweep->columns, l.gap + l.title_height + row_height(&l) * (uint32_t)sweep->rows);
-    sheet_text(sheet, l.gap, l.gap, l.scale, (l.pitch * (uint32_t)sweep->columns - l.gap) / (SHEET_LETTER_WIDTH * l.scale), title);
+    uint32_t width = l.gap + l.pitch * (uint32_t)sweep->columns;
+    uint32_t height = l.gap + l.title_height + row_height(&l) * (uint32_t)sweep->rows;
+    sheet_init(sheet, width, height);
+    sheet_text(sheet, l.gap, l.gap, l.scale, l.title_letters, title);
     for (int i = 0; i < sweep->vary.cell_count; i++) draw_cell(sweep, sheet, &l, i);
     free(title);
-    if (l.shrink < 1) say_note("the pictures are shrunk to %.0f %% to keep the sheet at a size that programs open", 100 * l.shrink);
+    if (l.shrink < 1) say_note("the pictures are shrunk to %.0f %%, so that programs can open the sheet", 100 * l.shrink);
 }
 
 /* ---- the JSON beside it ---- */
@@ -309,7 +312,8 @@ static void arrange(sweep_state *sweep)
 
 static int run_sweep(cli_job *job, sweep_state *sweep, const cli_output *output)
 {
-    int32_t status = nst_targets_new(job->model, job->images[0], job->images + 1, (uint32_t)job->image_count - 1, &sweep->targets);
+    uint32_t styles = (uint32_t)job->image_count - 1;
+    int32_t status = nst_targets_new(job->model, job->images[0], job->images + 1, styles, &sweep->targets);
     int code, saved;
     if (status < 0) return cli_fail(status, nst_ctx_error(job->ctx));
     code = check_cells(sweep);

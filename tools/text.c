@@ -1,4 +1,4 @@
-/* Memory and text for the command. It has nothing to lose when memory ends before or after a run, so it leaves with a sentence. */
+/* Memory and text for the command. It has nothing to lose when memory ends before or after a run, so it just leaves. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,9 +71,10 @@ static size_t edit_distance(const char *a, const char *b)
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
             size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
+            bool exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
             if (above[j] + 1 < best) best = above[j] + 1;
             if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && above2[j - 2] + 1 < best) best = above2[j - 2] + 1;
+            if (exchanged && above2[j - 2] + 1 < best) best = above2[j - 2] + 1;
             row[j] = best;
         }
     }

@@ -48,8 +48,8 @@ static void print_sources(void)
 {
     printf("\nWhere to get one (the library never downloads anything itself):\n");
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
-        printf("\n  %s\n  %s bytes, %s\n  curl -L --create-dirs -o ~/.local/share/nst/%s \\\n    %s\n", sources[i].what, sources[i].size,
-               sources[i].check, sources[i].keep_as, sources[i].url);
+        printf("\n  %s\n  %s bytes, %s\n  curl -L --create-dirs -o ~/.local/share/nst/%s \\\n    %s\n", sources[i].what,
+               sources[i].size, sources[i].check, sources[i].keep_as, sources[i].url);
     printf("\nAny file with the convolutions of a VGG-19 or VGG-16 can be named with --weights FILE (.safetensors, .pth, .h5).\n"
            "--weights untrained needs no file: random filters, for a rough picture.\n");
 }
@@ -146,10 +146,10 @@ static void print_verdict(const cli_args *args, const nst_weights_identity *iden
 {
     json_writer json = {0};
     if (!args->values[FLAG_JSON]) {
-        printf("%s\n  SHA-256      %s\n  fingerprint  %s\n  network      %s, %u convolutions\n  %s%s%s%s\n", args->arguments[1],
-               identity->sha256, info->fingerprint, info->architecture, info->convolutions, known ? "known as   " : "unknown: readable, "
-               "but neither the file nor its numbers are published ones this version knows", known ? "  " : "",
-               known ? (*info->name ? info->name : identity->name) : "", identity->known ? ", the file as published" : "");
+        printf("%s\n  SHA-256      %s\n  fingerprint  %s\n  network      %s, %u convolutions\n", args->arguments[1],
+               identity->sha256, info->fingerprint, info->architecture, info->convolutions);
+        if (!known) printf("  unknown: readable, but neither the file nor its numbers are published ones this version knows\n");
+        else printf("  known as     %s%s\n", *info->name ? info->name : identity->name, identity->known ? ", as published" : "");
         if (*identity->note) printf("  %s\n", identity->note);
         return;
     }
@@ -192,7 +192,8 @@ static int run(const cli_args *args, nst_ctx *ctx)
     const char *action = args->argument_count ? args->arguments[0] : "list";
     static const char *const actions[] = {"list", "convert", "verify"};
     const char *nearest;
-    if (strcmp(action, "list") == 0 && args->argument_count <= 1) return args->values[FLAG_JSON] ? list_json(ctx) : list_text(ctx);
+    if (strcmp(action, "list") == 0 && args->argument_count <= 1)
+        return args->values[FLAG_JSON] ? list_json(ctx) : list_text(ctx);
     if (strcmp(action, "convert") == 0 && args->argument_count == 2) return convert(args, ctx);
     if (strcmp(action, "verify") == 0 && args->argument_count == 2) return verify(args, ctx);
     nearest = cli_nearest(action, actions, 3);
