@@ -14,14 +14,17 @@ def kill_many(case, count, seed=None):
     moments = random.Random(seed)
     run = (case.content, case.style, "--weights", "untrained", "--size", "32", "--iterations", "120", "--overwrite")
     checkpoint, whole, out = case.dir / "c.ckpt", case.dir / "whole.png", case.dir / "killed.png"
-    nst(*run, "-o", whole, cwd=case.dir)
+    begin = time.monotonic()
+    nst(*run, "-o", whole, "--checkpoint", checkpoint, "--checkpoint-every", "1", cwd=case.dir)
+    duration = time.monotonic() - begin
+    checkpoint.unlink()
     resumed = finished = done = 0
     while done < count or not finished:
         resume = ("--resume", checkpoint) if checkpoint.exists() else ()
         resumed += bool(resume)
         process = start(*run, "-o", out, "--checkpoint", checkpoint, "--checkpoint-every", "1", *resume, cwd=case.dir)
         if done < count:
-            time.sleep(moments.uniform(0.03, 0.35))
+            time.sleep(moments.uniform(0.1, 0.7) * duration)
             process.send_signal(signal.SIGKILL)
         output, errors = process.communicate(timeout=120)
         case.assertIn(process.returncode, (0, -signal.SIGKILL), errors.decode())
@@ -30,6 +33,7 @@ def kill_many(case, count, seed=None):
             case.assertEqual(out.read_bytes(), whole.read_bytes())
             checkpoint.unlink()
             finished += 1
+    case.assertGreater(resumed, count // 2)
     print(f"{done} kills, {resumed} resumes, {finished} runs finished with the same bytes", flush=True)
 
 
