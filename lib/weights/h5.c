@@ -14,7 +14,7 @@
 #define HINT "; in Python, read it with Keras and save the weights as safetensors or with torch.save()"
 
 enum { MESSAGE_DATASPACE = 1, MESSAGE_LINK_INFO = 2, MESSAGE_DATATYPE = 3, MESSAGE_LAYOUT = 8, MESSAGE_FILTERS = 11,
-       MESSAGE_CONTINUATION = 16, MESSAGE_SYMBOL_TABLE = 17 };
+       MESSAGE_ATTRIBUTE = 12, MESSAGE_CONTINUATION = 16, MESSAGE_SYMBOL_TABLE = 17 };
 
 /* A group or dataset still to be looked at. */
 typedef struct pending {
@@ -31,6 +31,7 @@ typedef struct object {
     nst_tensor_entry tensor;
     size_t elements, element_size;
     uint64_t data_address, data_size;
+    uint64_t layers; /* entries of the attribute layer_names, which Keras writes: 0 without */
 } object;
 
 typedef struct reader {
@@ -157,6 +158,17 @@ static int32_t read_layout(const reader *r, const unsigned char *message, size_t
     return NST_OK;
 }
 
+/* Keras lists its layers in an attribute of the group they lie in: the one way to notice that a damaged group lost some. */
+static void read_attribute(const unsigned char *message, size_t size, object *out)
+{
+    size_t name_size, type_size, space;
+    if (size < 8 || message[0] != 1) return;
+    name_size = (size_t)load(message + 2, 2), type_size = (size_t)load(message + 4, 2);
+    if (name_size != sizeof "layer_names" || size < 24 || memcmp(message + 8, "layer_names", name_size) != 0) return;
+    space = 8 + 16 + (type_size + 7) / 8 * 8;
+    if (size >= space + 16 && message[space] == 1 && message[space + 1] == 1) out->layers = load(message + space + 8, 8);
+}
+
 static int32_t read_message(const reader *r, unsigned type, const unsigned char *message, size_t size, object *out)
 {
     switch (type) {
@@ -164,6 +176,7 @@ static int32_t read_message(const reader *r, unsigned type, const unsigned char 
     case MESSAGE_DATATYPE: return read_datatype(r, message, size, out);
     case MESSAGE_LAYOUT: return read_layout(r, message, size, out);
     case MESSAGE_LINK_INFO: return unsupported(r, "groups are stored in the newer way");
+    case MESSAGE_ATTRIBUTE: read_attribute(message, size, out); return NST_OK;
     case MESSAGE_FILTERS: out->why = "compressed data"; return NST_OK;
     case MESSAGE_SYMBOL_TABLE:
         if (size < 16) return bad(r, "a symbol table is cut off");
@@ -326,9 +339,11 @@ static int32_t read_tree(reader *r, const pending *parent, uint64_t root, const 
 static int32_t read_group(reader *r, const pending *group, const object *about)
 {
     heap names = {NULL, 0};
+    size_t before = r->queued;
     int32_t status = read_heap(r, about->heap, &names);
     if (status >= 0) status = read_tree(r, group, about->tree, &names);
     nst_free(&r->list->ctx->memory, names.data);
+    if (status >= 0 && r->queued - before < about->layers) return bad(r, "layers are missing: the file is damaged");
     return status;
 }
 

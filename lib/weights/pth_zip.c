@@ -54,6 +54,14 @@ static int32_t bad(const archive *a, const char *what)
 
 /* ---- directory ---- */
 
+/* A narrow field says the same as the wide one, or nothing. */
+static bool widen(uint64_t *narrow, uint64_t nothing, uint64_t wide)
+{
+    bool agree = *narrow == nothing || *narrow == wide;
+    *narrow = wide;
+    return agree;
+}
+
 /* Archives with 64-bit fields put another end record before the end record. */
 static int32_t read_wide_end(archive *a, size_t end, uint64_t *count, uint64_t *size, uint64_t *begin)
 {
@@ -68,10 +76,11 @@ static int32_t read_wide_end(archive *a, size_t end, uint64_t *count, uint64_t *
     if ((status = nst_bytes_read(a->bytes, (size_t)at, record, sizeof record, a->error)) < 0) return status;
     if (memcmp(record, "PK\6\6", 4) != 0 || load(record + 4, 8) != 44 || load(record + 16, 4) != 0 || load(record + 20, 4) != 0)
         return bad(a, "the 64-bit end record is damaged");
-    *count = load(record + 32, 8);
-    *size = load(record + 40, 8);
-    *begin = load(record + 48, 8);
-    return load(record + 24, 8) == *count ? NST_OK : bad(a, "the archive has several volumes");
+    if (load(record + 24, 8) != load(record + 32, 8)) return bad(a, "the archive has several volumes");
+    return widen(count, 0xffff, load(record + 32, 8)) && widen(size, 0xffffffff, load(record + 40, 8)) &&
+                   widen(begin, 0xffffffff, load(record + 48, 8))
+               ? NST_OK
+               : bad(a, "the two end records contradict each other");
 }
 
 static int32_t read_end(archive *a)

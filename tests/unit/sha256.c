@@ -15,7 +15,8 @@ static void expect(const char *data, size_t length, const char *hex)
         nst_sha256 hash;
         char got[NST_SHA256_HEX];
         nst_sha256_init(&hash);
-        for (size_t at = 0; at < length; at += piece) nst_sha256_update(&hash, data + at, length - at < piece ? length - at : piece);
+        for (size_t at = 0; at < length; at += piece)
+            nst_sha256_update(&hash, data + at, length - at < piece ? length - at : piece);
         nst_sha256_final(&hash, got);
         assert_string_equal(got, hex);
     }
@@ -24,8 +25,9 @@ static void expect(const char *data, size_t length, const char *hex)
 static void published_vectors(void **state)
 {
     static const char two_blocks[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
-    static const char four[] = "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrst"
-                               "nopqrstu";
+    static const char four[] =
+        "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrst"
+        "nopqrstu";
     (void)state;
     expect("", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     expect("abc", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
