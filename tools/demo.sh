@@ -14,5 +14,5 @@ picture=$PWD/build/demo.png
 echo "Stylising $examples/scene.jpg after $examples/pattern.jpg."
 echo "The network has untrained, seeded filters; a VGG-19 (see docs/weights.md) gives the real thing."
 build/tools/nst stylize $examples/scene.jpg $examples/pattern.jpg -o "$picture" --overwrite \
-    --weights untrained --size 384 --iterations 80 --alpha 1 --beta 10000 --tv 0 --pooling average
+    --weights untrained --size 512 --iterations 60 --alpha 1 --beta 10000 --tv 0 --pooling average
 echo "$picture"
