@@ -31,7 +31,8 @@ static int32_t read_desc(const nst_image_desc *given, nst_image_desc *desc, size
         return nst_fail(error, NST_ERR_LIMIT, "the described image does not fit into memory");
     if (desc->stride == 0) desc->stride = *row;
     if (desc->stride < *row)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "stride %ju is less than the %zu bytes of a row", (uintmax_t)desc->stride, *row);
+        return nst_fail(error, NST_ERR_INVALID_ARG, "stride %ju is less than the %zu bytes of a row",
+                        (uintmax_t)desc->stride, *row);
     if (!nst_size_mul((size_t)desc->stride, desc->height - 1, &rows_before_last) || !nst_size_add(rows_before_last, *row, total))
         return nst_fail(error, NST_ERR_LIMIT, "the described image does not fit into memory");
     return NST_OK;
@@ -59,7 +60,8 @@ static int32_t choose_type(nst_save_params *params, const char *path, nst_error 
 {
     if (params->type == NST_FILE_AUTO) params->type = path ? (int32_t)nst_image_type_of_name(path) : NST_FILE_PNG;
     if (params->type == NST_FILE_AUTO)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "'%s' ends in none of .png, .jpg, .jpeg; name the file so or give the type", path);
+        return nst_fail(error, NST_ERR_INVALID_ARG, "'%s' ends in none of .png, .jpg, .jpeg; name the file so or give the type",
+                        path);
     if (params->type == NST_FILE_JPEG && params->bits == 16)
         return nst_fail(error, NST_ERR_INVALID_ARG, "JPEG has 8 bits per channel; 16 bits need a PNG file");
     return NST_OK;
@@ -67,7 +69,8 @@ static int32_t choose_type(nst_save_params *params, const char *path, nst_error 
 
 /* ---- in ---- */
 
-static int32_t copy_in(nst_ctx *ctx, const nst_image_desc *desc, size_t row, const void *pixels, nst_image **out, nst_error *error)
+static int32_t copy_in(nst_ctx *ctx, const nst_image_desc *desc, size_t row, const void *pixels, nst_image **out,
+                       nst_error *error)
 {
     nst_image *image;
     nst_rows rows;
@@ -125,7 +128,7 @@ int32_t nst_image_load_memory(nst_ctx *ctx, const void *data, uint64_t length, n
 {
     nst_error error;
     int32_t status = check_new(ctx, data, "data", out, &error);
-    if (status >= 0 && length > SIZE_MAX) status = nst_fail(&error, NST_ERR_INVALID_ARG, "length is more than this machine's memory");
+    if (status >= 0 && length > SIZE_MAX) status = nst_fail(&error, NST_ERR_INVALID_ARG, "length is beyond this machine");
     if (status >= 0) status = nst_image_decode(ctx, data, (size_t)length, out, &error);
     return nst_ctx_keep_error(ctx, status, &error);
 }
@@ -168,8 +171,8 @@ static int32_t copy_out(const nst_image *image, const nst_image_desc *given, voi
     int32_t status = read_desc(given, &desc, &row, &total, error);
     if (status < 0) return status;
     if (desc.width != image->width || desc.height != image->height)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "the image has %u x %u pixels, %u x %u were asked for", image->width, image->height,
-                        desc.width, desc.height);
+        return nst_fail(error, NST_ERR_INVALID_ARG, "the image has %u x %u pixels, %u x %u were asked for", image->width,
+                        image->height, desc.width, desc.height);
     if (capacity < total)
         return nst_fail(error, NST_ERR_INVALID_ARG, "the buffer has %ju bytes, %zu are needed", (uintmax_t)capacity, total);
     if (!pixels) return nst_fail(error, NST_ERR_INVALID_ARG, "pixels must not be NULL");

@@ -78,8 +78,8 @@ int32_t nst_file_use(const char *path, nst_use_fn use, void *user, nst_error *er
     struct stat info;
     int32_t status;
     if (in.descriptor < 0) return fail_errno(error, "open", path);
-    if (fstat(in.descriptor, &info) == 0 && S_ISDIR(info.st_mode)) status = nst_fail(error, NST_ERR_IO, "'%s' is a directory", path);
-    else status = use(user, &reader, error);
+    if (fstat(in.descriptor, &info) < 0 || !S_ISDIR(info.st_mode)) status = use(user, &reader, error);
+    else status = nst_fail(error, NST_ERR_IO, "'%s' is a directory", path);
     close(in.descriptor);
     if (!in.failure) return status;
     errno = in.failure;
@@ -207,8 +207,8 @@ static void sync_folder(const char *path)
     close(descriptor);
 }
 
-/* A short name of its own in the target's folder: the target's with an ending could be too long. O_EXCL with the process's own umask; a
- * name left behind by a crash is stepped over. `temporary` holds the target's path and gets the name here. */
+/* A short name of its own in the target's folder: the target's with an ending could be too long. O_EXCL with the process's own
+ * umask; a name left behind by a crash is stepped over. `temporary` holds the target's path and gets the name here. */
 static int open_temporary(char *temporary, size_t capacity)
 {
     char *slash = strrchr(temporary, '/');
@@ -233,8 +233,8 @@ static bool keep_owner_and_mode(int descriptor, const struct stat *existing)
     return fchmod(descriptor, existing->st_mode & 07777) == 0;
 }
 
-static int32_t write_temporary(char *temporary, size_t capacity, const char *path, const struct stat *existing, nst_produce_fn produce,
-                               void *user, nst_error *error)
+static int32_t write_temporary(char *temporary, size_t capacity, const char *path, const struct stat *existing,
+                               nst_produce_fn produce, void *user, nst_error *error)
 {
     output out = {open_temporary(temporary, capacity), 0};
     nst_writer writer = {sizeof writer, 0, write_descriptor, &out};

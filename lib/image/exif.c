@@ -1,4 +1,5 @@
-/* Reads tag 0x0112 of the first directory of a TIFF structure. Every offset is checked against the length; nothing is followed twice. */
+/* Reads tag 0x0112 of the first directory of a TIFF structure. Every offset is checked against the length; nothing is followed
+ * twice. */
 #include "image/exif.h"
 
 #include <stdbool.h>

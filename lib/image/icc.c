@@ -35,15 +35,16 @@ static cmsHTRANSFORM new_transform(cmsContext lcms, cmsHPROFILE from, cmsUInt32N
     return transform;
 }
 
-/* The many sRGB profiles in the world differ in their bytes and in the last bit of their tables. What moves no colour of a grid by
- * more than a step of 8 bits and a half is sRGB, and its pixels stay exactly as they are. */
+/* The many sRGB profiles in the world differ in their bytes and in the last bit of their tables. What moves no colour of a grid
+ * by more than a step of 8 bits and a half is sRGB, and its pixels stay exactly as they are. */
 static bool is_identity(cmsContext lcms, cmsHPROFILE profile)
 {
     enum { STEPS = 9, TOLERANCE = 386 };
     cmsHTRANSFORM transform = new_transform(lcms, profile, TYPE_RGB_16, TYPE_RGB_16);
     bool identity = transform != NULL;
     for (int i = 0; i < STEPS * STEPS * STEPS && identity; i++) {
-        uint16_t in[3] = {(uint16_t)(i % STEPS * 8191), (uint16_t)(i / STEPS % STEPS * 8191), (uint16_t)(i / STEPS / STEPS * 8191)};
+        uint16_t in[3] = {(uint16_t)(i % STEPS * 8191), (uint16_t)(i / STEPS % STEPS * 8191),
+                          (uint16_t)(i / STEPS / STEPS * 8191)};
         uint16_t out[3];
         cmsDoTransform(transform, in, out, 1);
         for (int c = 0; c < 3; c++) identity = identity && abs((int)in[c] - (int)out[c]) <= TOLERANCE;

@@ -19,8 +19,8 @@ int32_t nst_image_check_size(const nst_ctx *ctx, size_t width, size_t height, ns
         return nst_fail(error, NST_ERR_LIMIT, "an image of %zu x %zu pixels: no side may be longer than %d", width, height,
                         NST_MAX_SIDE);
     if (!nst_size_mul(width, height, &count) || count > ctx->max_pixels)
-        return nst_fail(error, NST_ERR_LIMIT, "an image of %zu x %zu pixels is over the context's limit (max_pixels) of %zu pixels",
-                        width, height, ctx->max_pixels);
+        return nst_fail(error, NST_ERR_LIMIT, "an image of %zu x %zu pixels is over the limit of %zu pixels (max_pixels)", width,
+                        height, ctx->max_pixels);
     return NST_OK;
 }
 

@@ -28,8 +28,8 @@ struct nst_image {
 int32_t nst_image_check_size(const nst_ctx *ctx, size_t width, size_t height, nst_error *error);
 /* A new image with undefined pixels. Checks sides and max_pixels before taking memory. */
 int32_t nst_image_create(nst_ctx *ctx, size_t width, size_t height, bool alpha, nst_image **out, nst_error *error);
-/* Plane 0..2: red, green, blue; 3: alpha (NULL without). width*height values, rows without gaps. Writable only while the image has
- * one owner: before it is handed out. */
+/* Plane 0..2: red, green, blue; 3: alpha (NULL without). width*height values, rows without gaps. Writable only while the image
+ * has one owner: before it is handed out. */
 float *nst_image_plane(nst_image *image, int plane);
 const float *nst_image_plane_const(const nst_image *image, int plane);
 

@@ -1,5 +1,5 @@
-/* JPEG through libjpeg: the only file that includes jpeglib.h. As in png.c, libjpeg's errors jump, and all that a call owns lies in
- * one struct on the heap. */
+/* JPEG through libjpeg: the only file that includes jpeglib.h. As in png.c, libjpeg's errors jump, and all that a call owns lies
+ * in one struct on the heap. */
 #include <setjmp.h>
 #include <stdio.h> /* jpeglib.h needs FILE */
 #include <string.h>
@@ -171,8 +171,8 @@ static void open_jpeg(decoder *d, const void *data, size_t length)
     jpeg_save_markers(&d->info, JPEG_APP0 + 2, 0xffff);
 }
 
-/* A Huffman-coded unit of blocks takes a bit at least: a short file that promises many pixels is refused before memory is taken for
- * them. */
+/* A Huffman-coded unit of blocks takes a bit at least: a short file that promises many pixels is refused before memory is taken
+ * for them. */
 static int32_t check_length(const decoder *d, size_t length)
 {
     size_t across = (d->info.image_width - 1) / (8 * (size_t)d->info.max_h_samp_factor) + 1;
@@ -392,7 +392,8 @@ static void set_parameters(encoder *e)
     jpeg_set_defaults(&e->info);
     jpeg_set_quality(&e->info, e->quality, TRUE);
     e->info.optimize_coding = TRUE;
-    if (e->quality >= 90) e->info.comp_info[0].h_samp_factor = e->info.comp_info[0].v_samp_factor = 1; /* colour at full resolution */
+    if (e->quality < 90) return;
+    e->info.comp_info[0].h_samp_factor = e->info.comp_info[0].v_samp_factor = 1; /* colour at full resolution */
 }
 
 /* Alpha is laid over white. */

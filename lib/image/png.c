@@ -99,8 +99,8 @@ static void read_memory(png_structp png, png_bytep to, size_t count)
     d->at += count;
 }
 
-/* Only what is used is parsed: compressed text above all is not. gAMA and cHRM without a profile are ignored, as browsers and Pillow
- * do: the files that carry them mostly mean sRGB. */
+/* Only what is used is parsed: compressed text above all is not. gAMA and cHRM without a profile are ignored, as browsers and
+ * Pillow do: the files that carry them mostly mean sRGB. */
 static void ignore_other_chunks(png_structp png)
 {
     static const char names[] = "bKGD\0cHRM\0gAMA\0hIST\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0tIME\0zTXt";
@@ -118,13 +118,13 @@ static void open_png(decoder *d)
 static void configure(decoder *d)
 {
     png_set_read_fn(d->png, d, read_memory);
-    png_set_user_limits(d->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours are checked, with a better sentence, after the header */
+    png_set_user_limits(d->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours are checked after the header */
     png_set_chunk_malloc_max(d->png, chunk_memory);
     png_set_chunk_cache_max(d->png, 100);
     ignore_other_chunks(d->png);
 }
 
-/* libpng's transformations: samples of 8 or 16 bits in native order, colours instead of palette indices, alpha instead of tRNS. */
+/* What libpng shall do: samples of 8 or 16 bits in native order, colours instead of palette indices, alpha instead of tRNS. */
 static void set_transformations(decoder *d)
 {
     png_set_palette_to_rgb(d->png);
@@ -147,7 +147,7 @@ static int orientation(const decoder *d)
 
 static int32_t read_profile(decoder *d)
 {
-    nst_icc_profile profile = {.space = d->channels >= 3 ? NST_ICC_RGB : NST_ICC_GRAY, .bits = d->bits, .alpha = d->channels % 2 == 0};
+    nst_icc_profile profile = {.bits = d->bits, .alpha = d->channels % 2 == 0};
     png_charp name;
     png_bytep bytes;
     png_uint_32 length;
@@ -155,6 +155,7 @@ static int32_t read_profile(decoder *d)
     if (png_get_iCCP(d->png, d->info, &name, &compression, &bytes, &length) == 0) return NST_OK;
     profile.data = bytes;
     profile.length = length;
+    profile.space = d->channels >= 3 ? NST_ICC_RGB : NST_ICC_GRAY;
     return nst_icc_new(d->state.ctx, &profile, &d->icc, d->state.error);
 }
 
@@ -175,7 +176,8 @@ static int32_t check_length(const decoder *d)
     size_t width = png_get_image_width(d->png, d->info), height = png_get_image_height(d->png, d->info);
     size_t bits = (size_t)png_get_bit_depth(d->png, d->info) * png_get_channels(d->png, d->info);
     if (d->length >= height * ((width * bits + 7) / 8) / 1032) return NST_OK;
-    return nst_fail(d->state.error, NST_ERR_IMAGE_FORMAT, "damaged PNG: %zu bytes cannot hold %zu x %zu pixels", d->length, width, height);
+    return nst_fail(d->state.error, NST_ERR_IMAGE_FORMAT, "damaged PNG: %zu bytes cannot hold %zu x %zu pixels", d->length,
+                    width, height);
 }
 
 /* Makes the image and the rows, once the sides are known to be allowed. */
@@ -312,8 +314,8 @@ static void write_header(encoder *e)
     const nst_image *image = e->image;
     int count = e->params->strip ? 0 : image->text_count;
     png_set_IHDR(e->png, e->info, image->width, image->height, e->params->bits == 16 ? 16 : 8,
-                 image->has_alpha ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
+                 image->has_alpha ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_set_sRGB(e->png, e->info, PNG_sRGB_INTENT_PERCEPTUAL);
     for (int i = 0; i < count; i++)
         e->texts[i] = (png_text){.compression = PNG_TEXT_COMPRESSION_NONE, .key = image->texts[i][0], .text = image->texts[i][1],
@@ -351,8 +353,8 @@ static int32_t encode(const nst_image *image, const nst_save_params *params, con
     e->png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, e, on_error, on_warning, e, allocate, release);
     if (e->png) e->info = png_create_info_struct(e->png);
     if (e->row && e->info) run_encoder(e);
-    if (e->state.status >= 0 && (!e->row || !e->info || e->state.out_of_memory)) e->state.status = nst_fail_nomem(error, "a PNG file");
     status = e->state.status;
+    if (status >= 0 && (!e->row || !e->info || e->state.out_of_memory)) status = nst_fail_nomem(error, "a PNG file");
     free_encoder(e);
     return status;
 }

@@ -1,5 +1,6 @@
-/* Separable resampling with a filter that widens when shrinking (antialiasing): each output is a weighted mean of the inputs under
- * the filter, as in Pillow and in "Filtering for image resizing" (Turkowski, 1990). First along the rows, then along the columns. */
+/* Separable resampling with a filter that widens when shrinking (antialiasing): each output is a weighted mean of the inputs
+ * under the filter, as in Pillow and in "Filtering for image resizing" (Turkowski, 1990). First along the rows, then along the
+ * columns. */
 #include <math.h>
 #include <string.h>
 
@@ -44,7 +45,8 @@ static void free_taps(nst_memory *memory, taps *t)
 /* The weights of output `i`, with sum 1. */
 static void fill_taps(taps *t, size_t i, size_t from, filter_fn filter, double support)
 {
-    double scale = (double)from / (double)t->outputs, widened = scale > 1 ? scale : 1, centre = ((double)i + 0.5) * scale, sum = 0;
+    double scale = (double)from / (double)t->outputs, widened = scale > 1 ? scale : 1;
+    double centre = ((double)i + 0.5) * scale, sum = 0;
     double low = floor(centre - support * widened + 0.5), high = floor(centre + support * widened + 0.5);
     size_t first = low > 0 ? (size_t)low : 0, end = high < (double)from ? (size_t)high : from;
     float *weights = t->weights + i * t->most;
@@ -138,7 +140,8 @@ static int32_t open_resampler(resampler *r, bool bilinear, nst_error *error)
     size_t count;
     bool made = make_taps(memory, &r->across, r->from_width, r->to_width, bilinear) &&
                 make_taps(memory, &r->down, r->from_height, r->to_height, bilinear);
-    if (made && nst_size_mul(r->to_width, r->from_height, &count)) r->between = nst_alloc_array(memory, count, sizeof *r->between);
+    if (made && nst_size_mul(r->to_width, r->from_height, &count))
+        r->between = nst_alloc_array(memory, count, sizeof *r->between);
     if (r->between) return NST_OK;
     close_resampler(r);
     return nst_fail_nomem(error, "resizing");
@@ -155,7 +158,8 @@ static void resample(const resampler *r, const float *from, float *to)
 int32_t nst_plane_resample(nst_ctx *ctx, const float *from, size_t from_width, size_t from_height, float *to, size_t to_width,
                            size_t to_height, bool bilinear, nst_error *error)
 {
-    resampler r = {.ctx = ctx, .from_width = from_width, .from_height = from_height, .to_width = to_width, .to_height = to_height};
+    resampler r = {.ctx = ctx, .from_width = from_width, .from_height = from_height, .to_width = to_width,
+                   .to_height = to_height};
     int32_t status;
     if (from_width == to_width && from_height == to_height) {
         memcpy(to, from, to_width * to_height * sizeof *to);

@@ -1,4 +1,4 @@
-/* Rows of interleaved samples, as files and callers have them, into the planes of an image and back. Samples need no alignment. */
+/* Rows of interleaved samples, as files and callers have them, into the planes of an image and back. Samples may be unaligned. */
 #ifndef NST_IMAGE_ROWS_H
 #define NST_IMAGE_ROWS_H
 

@@ -21,7 +21,7 @@ static bool is_control(unsigned c)
 static int utf8_character(const unsigned char *p, unsigned *code)
 {
     static const unsigned smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    int length = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+    int length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
     if (length == 0) return 0;
     *code = length == 1 ? p[0] : p[0] & (0x7fu >> length);
     for (int i = 1; i < length; i++) {
@@ -86,7 +86,7 @@ static int32_t store(nst_image *image, const char *key, const char *value, nst_e
 int32_t nst_image_set_text(nst_image *image, const char *key, const char *value, nst_error *error)
 {
     if (!key_is_valid(key))
-        return nst_fail(error, NST_ERR_INVALID_ARG, "text key '%s': 1 to 79 printable ASCII characters, blanks only single and inside",
+        return nst_fail(error, NST_ERR_INVALID_ARG, "text key '%s': 1 to 79 printable ASCII characters, single blanks inside",
                         key);
     if (strlen(value) > NST_MAX_TEXT_LENGTH)
         return nst_fail(error, NST_ERR_LIMIT, "the text of '%s' is longer than 1 MiB", key);

@@ -1,5 +1,5 @@
-/* What every fuzz target has. Each input gets a context of its own, with memory that is counted and bounded: a leak or an input that
- * asks for too much is a crash. */
+/* What every fuzz target has. Each input gets a context of its own, with memory that is counted and bounded: a leak or an input
+ * that asks for too much is a crash. */
 #ifndef NST_FUZZ_H
 #define NST_FUZZ_H
 

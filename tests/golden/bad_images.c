@@ -1,5 +1,5 @@
-/* Files found broken in the wild (imagetestsuite) and pictures in all orientations. A broken file must decode or say clearly why not,
- * within bounded memory and without a leak; orientations must give one picture. */
+/* Files found broken in the wild (imagetestsuite) and pictures in all orientations. A broken file must decode or say clearly why
+ * not, within bounded memory and without a leak; orientations must give one picture. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,7 +42,8 @@ static void check_file(const char *path, int *good, int *refused)
         nst_image_get_desc(image, &desc);
     } else {
         ++*refused;
-        if (status != NST_ERR_IMAGE_FORMAT && status != NST_ERR_UNSUPPORTED && status != NST_ERR_LIMIT) fail(path, nst_status_name(status));
+        if (status != NST_ERR_IMAGE_FORMAT && status != NST_ERR_UNSUPPORTED && status != NST_ERR_LIMIT)
+            fail(path, nst_status_name(status));
         if (image || strlen(nst_ctx_error(ctx)) < 10) fail(path, "no sentence");
     }
     if (stat(path, &info) == 0) most += 4 * (uint64_t)info.st_size;

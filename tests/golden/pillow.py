@@ -97,8 +97,8 @@ def scene(width, height, mode="RGB"):
     rgb = np.stack([128 + 100 * np.sin(x / 9 + y / 23), 255 * x / max(width - 1, 1), 200 * ((x // 11 + y // 7) % 2)], 2)
     image = Image.fromarray(np.clip(rgb + grain, 0, 255).astype(np.uint8))
     if mode == "RGBA":
-        image.putalpha(Image.fromarray(np.clip(255 * (1.2 - np.hypot(x - width / 2, y - height / 2) / max(width, height) * 2), 0, 255)
-                                       .astype(np.uint8)))
+        radius = np.hypot(x - width / 2, y - height / 2) / max(width, height)
+        image.putalpha(Image.fromarray(np.clip(255 * (1.2 - 2 * radius), 0, 255).astype(np.uint8)))
         return image
     return image.convert(mode)
 
@@ -172,7 +172,7 @@ def with_profile(image, profile, kind="PNG"):
 
 
 def swapped_profile():
-    """An RGB profile made of sRGB's own by exchanging its red and green primaries: every colour comes out with those exchanged."""
+    """An RGB profile made of sRGB's own by exchanging its red and green primaries, which exchanges them in every colour."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     for i in range(int.from_bytes(profile[128:132], "big")):
         tag = 132 + 12 * i
@@ -219,7 +219,8 @@ def gray_profile():
 def resized(array, width, height):
     out = ctypes.c_void_p()
     image = from_array(array)
-    assert nst.nst_image_resize(image, ctypes.c_uint32(width), ctypes.c_uint32(height), ctypes.byref(out)) == 0, nst.nst_ctx_error(ctx)
+    status = nst.nst_image_resize(image, ctypes.c_uint32(width), ctypes.c_uint32(height), ctypes.byref(out))
+    assert status == 0, nst.nst_ctx_error(ctx)
     result = pixels(out, F32 if array.dtype == np.float32 else U8)
     nst.nst_image_unref(image)
     nst.nst_image_unref(out)
@@ -230,13 +231,16 @@ RATIOS = ((320, 200, 80, 50), (320, 200, 319, 201), (320, 200, 511, 77), (33, 21
           (640, 480, 1, 1), (5, 5, 5, 40))
 
 
+def pillow_plane(values, to_width, to_height):
+    return np.asarray(Image.fromarray(values).resize((to_width, to_height), Image.LANCZOS))
+
+
 def alpha_difference(rgba, to_width, to_height):
     """Against Pillow's float planes, multiplied by alpha before and divided after; where anything is seen."""
-    def plane(values):
-        return np.asarray(Image.fromarray(values).resize((to_width, to_height), Image.LANCZOS))
-    alpha = plane(rgba[:, :, 3])
+    alpha = pillow_plane(rgba[:, :, 3], to_width, to_height)
     seen = alpha > 0.01
-    exact = np.stack([plane(rgba[:, :, c] * rgba[:, :, 3])[seen] / alpha[seen] for c in range(3)] + [alpha[seen]], 1).clip(0, 1)
+    colours = [pillow_plane(rgba[:, :, c] * rgba[:, :, 3], to_width, to_height)[seen] / alpha[seen] for c in range(3)]
+    exact = np.stack(colours + [alpha[seen]], 1).clip(0, 1)
     return np.abs(resized(rgba, to_width, to_height)[seen] - exact).max() if seen.any() else 0.0
 
 
@@ -244,21 +248,23 @@ def test_resize():
     for width, height, to_width, to_height in RATIOS:
         what = f"resize {width}x{height} to {to_width}x{to_height}"
         plane = np.asarray(scene(width, height).convert("L")).astype(np.float32) / 255 * 0.5 + 0.25
-        exact = np.asarray(Image.fromarray(plane).resize((to_width, to_height), Image.LANCZOS))
+        exact = pillow_plane(plane, to_width, to_height)
         ours = resized(np.repeat(plane[:, :, None], 3, 2), to_width, to_height)
         difference = np.abs(ours[:, :, 0] - exact.clip(0, 1)).max()
         check(f"{what}, float", difference < 2e-6, f"largest difference {difference:.1e}")
-        # Between its two passes Pillow cuts 8-bit images to 0..255, which flattens the overshoot at edges between extremes; we do not,
-        # so that the order of the passes does not matter. Full range against its float images, 8 bits where nothing is cut.
+        # Between its two passes Pillow cuts 8-bit images to 0..255, which flattens the overshoot at edges between extremes; we
+        # do not, so that the order of the passes does not matter. Full range is compared with its float images, 8 bits where
+        # nothing is cut.
         full = np.asarray(scene(width, height)).astype(np.float32) / 255
-        exact = np.stack([np.asarray(Image.fromarray(full[:, :, c]).resize((to_width, to_height), Image.LANCZOS)) for c in range(3)], 2)
+        exact = np.stack([pillow_plane(full[:, :, c], to_width, to_height) for c in range(3)], 2)
         difference = np.abs(resized(full, to_width, to_height) - exact.clip(0, 1)).max()
         check(f"{what}, full range", difference < 2e-6, f"largest difference {difference:.1e}")
         difference = alpha_difference(np.asarray(scene(width, height, "RGBA")).astype(np.float32) / 255, to_width, to_height)
         check(f"{what}, alpha", difference < 1e-4, f"largest difference {difference:.1e}")
         for mode in ("RGB", "RGBA"):
             image = scene(width, height, mode)
-            image = Image.merge(mode, [band.point(lambda v: 77 + v * 2 // 5) for band in image.split()[:3]] + list(image.split()[3:]))
+            softened = [band.point(lambda v: 77 + v * 2 // 5) for band in image.split()[:3]]
+            image = Image.merge(mode, softened + list(image.split()[3:]))
             theirs = np.asarray(image.resize((to_width, to_height), Image.LANCZOS)).astype(int)
             ours = resized(np.asarray(image), to_width, to_height).astype(int)
             off = np.abs(ours - theirs)

@@ -1,5 +1,5 @@
-/* Where test data lies that is not part of the repository: NST_TEST_DATA, else ../shared beside the source. Tests that need it skip
- * with exit status 77 when it is absent. */
+/* Where test data lies that is not part of the repository: NST_TEST_DATA, else ../shared beside the source. Tests that need it
+ * skip with exit status 77 when it is absent. */
 #ifndef NST_TEST_DATA_H
 #define NST_TEST_DATA_H
 

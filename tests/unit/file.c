@@ -1,4 +1,5 @@
-/* Files: whole or not at all. Run in a folder of its own, with what can be refused refused: space, size, permission, descriptors. */
+/* Files: whole or not at all. Run in a folder of its own, with what can be refused refused: space, size, permission,
+ * descriptors. */
 #define _GNU_SOURCE /* mkdtemp, mount, scandir */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -239,7 +240,8 @@ static void full_device(void **state)
     assert_non_null(strstr(error.text, "No space left"));
 }
 
-/* The limit on the size of a file stands in for a disk that fills up after any number of bytes: writes come back short, then fail. */
+/* The limit on the size of a file stands in for a disk that fills up after any number of bytes: writes come back short, then
+ * fail. */
 static void file_size_limit(void **state)
 {
     struct rlimit before, limit;

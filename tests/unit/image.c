@@ -12,7 +12,8 @@ static void integers_round_trip(void **state)
     static uint16_t words[SIDE * SIDE * 4], words_back[SIDE * SIDE * 4];
     static unsigned char bytes[SIDE * SIDE * 4], bytes_back[SIDE * SIDE * 4];
     for (uint32_t channels = 1; channels <= 4; channels++) {
-        nst_image_desc wide = make_desc(NST_FORMAT_U16, SIDE, SIDE, channels), narrow = make_desc(NST_FORMAT_U8, SIDE, SIDE, channels);
+        nst_image_desc wide = make_desc(NST_FORMAT_U16, SIDE, SIDE, channels);
+        nst_image_desc narrow = make_desc(NST_FORMAT_U8, SIDE, SIDE, channels);
         size_t count = (size_t)SIDE * SIDE * channels;
         nst_image *image;
         for (size_t i = 0; i < count; i++) words[i] = (uint16_t)i;
@@ -253,7 +254,8 @@ static void bad_texts(void **state)
     nst_image *image = noise_image(*state, 1, 1, 3, 5), *copy;
     char long_key[81] = {0}, *long_value = malloc((1 << 20) + 2);
     static const char *const keys[] = {"", " a", "a ", "a  b", "a\nb", "\x7f", "caf\xc3\xa9"};
-    static const char *const values[] = {"\t", "\x1b[31m", "\xff", "\xc0\x80", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc2\x9b"};
+    static const char *const values[] = {"\t", "\x1b[31m", "\xff", "\xc0\x80", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                         "\xc2\x9b"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         assert_int_equal(nst_image_with_text(image, keys[i], "v", &copy), NST_ERR_INVALID_ARG);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)

@@ -183,9 +183,11 @@ static void gray_palette_and_transparency(void **state)
     nst_image *image;
     nst_image_desc desc = make_desc(NST_FORMAT_U8, 3, 2, 4), seen;
     unsigned char rgba[24];
-    static const unsigned char grays[] = {10, 20, 30, 40, 50, 60}, palette[] = {1, 2, 3, 40, 50, 60, 70, 80, 90}, alpha[] = {255, 7};
+    static const unsigned char grays[] = {10, 20, 30, 40, 50, 60};
+    static const unsigned char palette[] = {1, 2, 3, 40, 50, 60, 70, 80, 90}, alpha[] = {255, 7};
     static const unsigned char indices[] = {0, 0x18, 0, 0x84}; /* 0 1 2 / 2 0 1 */
-    static const unsigned char expected[] = {1, 2, 3, 255, 40, 50, 60, 7, 70, 80, 90, 255, 70, 80, 90, 255, 1, 2, 3, 255, 40, 50, 60, 7};
+    static const unsigned char expected[] = {1,  2,  3,  255, 40, 50, 60, 7,   70, 80, 90, 255,
+                                             70, 80, 90, 255, 1,  2,  3,  255, 40, 50, 60, 7};
     begin_png(3, 2, 8, 0);
     end_png(six, sizeof six);
     assert_int_equal(load(c, file.data, file.length, &image), NST_OK);
@@ -474,7 +476,8 @@ static void others_are_named(void **state)
         size_t length;
         const char *name;
     } cases[] = {{"RIFF\0\0\0\0WEBPVP8 ", 16, "WebP"}, {"GIF89a", 6, "GIF"}, {"II*\0abcd", 8, "TIFF"}, {"MM\0*", 4, "TIFF"},
-                 {"BM123456", 8, "BMP"}, {"\0\0\0\x18""ftypheic", 12, "HEIC"}, {"%PDF-1.4", 8, "PDF"}, {"<!DOCTYPE html>", 15, "HTML"},
+                 {"BM123456", 8, "BMP"}, {"\0\0\0\x18""ftypheic", 12, "HEIC"}, {"%PDF-1.4", 8, "PDF"},
+                 {"<!DOCTYPE html>", 15, "HTML"},
                  {"version https://git-lfs", 23, "git-lfs"}, {"random text", 11, "neither PNG nor JPEG"}, {"", 0, "empty"},
                  {"x", 1, "neither"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

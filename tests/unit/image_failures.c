@@ -1,5 +1,5 @@
-/* Every allocation of loading, saving, resizing and copying refused once, and all from it on: out of memory is the only outcome, nothing
- * is left behind, and the next try works. */
+/* Every allocation of loading, saving, resizing and copying refused once, and all from it on: out of memory is the only outcome,
+ * nothing is left behind, and the next try works. */
 #include <stdio.h>
 
 #include "../support/failing_allocator.h"
@@ -90,7 +90,8 @@ static int group_setup(void **state)
     plain = noise_image(ctx, 31, 17, 4, 2);
     if (nst_image_with_text(plain, "nst:params", "{}", &picture) < 0) return -1;
     nst_image_unref(plain);
-    return encode_image(picture, NST_FILE_PNG, 16, &png_file) < 0 || encode_image(picture, NST_FILE_JPEG, 0, &jpeg_file) < 0 ? -1 : 0;
+    if (encode_image(picture, NST_FILE_PNG, 16, &png_file) < 0) return -1;
+    return encode_image(picture, NST_FILE_JPEG, 0, &jpeg_file) < 0 ? -1 : 0;
 }
 
 static int group_teardown(void **state)

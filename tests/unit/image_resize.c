@@ -102,7 +102,8 @@ static void threads_do_not_matter(void **state)
 
 static void extreme_shapes(void **state)
 {
-    static const uint32_t shapes[][4] = {{65535, 1, 1, 1}, {1, 65535, 3, 2}, {1, 1, 65535, 1}, {3, 2, 1, 65535}, {10000, 1, 1, 10000}};
+    static const uint32_t shapes[][4] = {{65535, 1, 1, 1}, {1, 65535, 3, 2}, {1, 1, 65535, 1},
+                                         {3, 2, 1, 65535}, {10000, 1, 1, 10000}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         nst_image *image = noise_image(*state, shapes[i][0], shapes[i][1], 3, i), *resized;
         assert_int_equal(nst_image_resize(image, shapes[i][2], shapes[i][3], &resized), NST_OK);
