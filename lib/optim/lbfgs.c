@@ -94,6 +94,18 @@ static void drop_what_leaves_box(lbfgs *l)
         if (leaves_box(o, i, -o->gradient[i]) || leaves_box(o, i, l->direction[i])) l->direction[i] = 0;
 }
 
+/* What the inverse Hessian is taken for where no pair has looked: the largest s'y / y'y of the pairs. The newest pair's alone (the
+ * usual choice) is short of it on most iterations; docs/optimisers.md has the measurement. */
+static double initial_scale(lbfgs *l, uint32_t count)
+{
+    double largest = 0;
+    for (uint32_t age = 0; age < count; age++) {
+        const pair *p = pair_of_age(l, age);
+        if (p->sy / p->yy > largest) largest = p->sy / p->yy;
+    }
+    return largest;
+}
+
 /* direction = H direction. */
 static void apply_inverse_hessian(lbfgs *l)
 {
@@ -104,7 +116,7 @@ static void apply_inverse_hessian(lbfgs *l)
         l->alpha[age] = nst_optimizer_dot(o, p->s, l->direction) / p->sy;
         nst_optimizer_axpy(o, -l->alpha[age], p->y, l->direction);
     }
-    nst_optimizer_scale(o, pair_of_age(l, 0)->sy / pair_of_age(l, 0)->yy, l->direction);
+    nst_optimizer_scale(o, initial_scale(l, count), l->direction);
     for (uint32_t age = count; age-- > 0;) {
         const pair *p = pair_of_age(l, age);
         double beta = nst_optimizer_dot(o, p->y, l->direction) / p->sy;

@@ -8,6 +8,7 @@
 #define SUFFICIENT_DECREASE 1e-4
 #define CURVATURE 0.9
 #define MAX_TRIALS 25
+#define ENOUGH_TRIALS 8 /* for a point that falls enough but is still steep: across a kink none is flat */
 #define MAX_GROWTH 10
 
 #ifdef NST_REAL_DOUBLE
@@ -129,7 +130,9 @@ static int32_t settle_for(search *s, const point *best)
 static int32_t zoom(search *s, point low, point high)
 {
     for (;;) {
-        int32_t status = try_step(s, keep_inside(cubic_minimum(&low, &high), low.t, high.t));
+        int32_t status = NST_STEP_CONVERGED;
+        if (low.t == 0 || s->trials < ENOUGH_TRIALS)
+            status = try_step(s, keep_inside(cubic_minimum(&low, &high), low.t, high.t));
         if (status == NST_STEP_CONVERGED) return settle_for(s, &low);
         if (status != NST_STEP_OK) return status;
         if (!decreases_enough(s) || (low.t > 0 && s->tried.f >= low.f)) {

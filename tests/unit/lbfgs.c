@@ -113,7 +113,9 @@ static void dense_direction(const dense_pairs *pairs, const nst_real *gradient, 
 {
     double h[DENSE][DENSE] = {{0}};
     const int last = pairs->count - 1, first = pairs->count > DENSE_HISTORY ? pairs->count - DENSE_HISTORY : 0;
-    for (int i = 0; i < DENSE; i++) h[i][i] = inner(pairs->s[last], pairs->y[last]) / inner(pairs->y[last], pairs->y[last]);
+    double scale = 0;
+    for (int k = first; k <= last; k++) scale = fmax(scale, inner(pairs->s[k], pairs->y[k]) / inner(pairs->y[k], pairs->y[k]));
+    for (int i = 0; i < DENSE; i++) h[i][i] = scale;
     for (int k = first; k <= last; k++) update_dense(h, pairs->s[k], pairs->y[k]);
     for (int i = 0; i < DENSE; i++) {
         direction[i] = 0;
