@@ -1,4 +1,5 @@
 """What cannot work is refused early, with the right exit code; what fails late loses nothing."""
+import json
 import os
 import shutil
 import signal
@@ -194,6 +195,12 @@ class Weights(Case):
         for word in ("/nonexistent/.local/share/nst/vgg19.safetensors", "https://", "SHA-256", "untrained"):
             self.assertIn(word, text)
         self.assertEqual(self.run_nst("weights", "list").stdout, text)
+
+    def test_list_as_json(self):
+        table = json.loads(self.run_nst("weights", "--json").stdout)
+        self.assertEqual(list(table), ["default", "vgg19", "vgg16", "sources"])
+        self.assertEqual(table["default"], table["vgg19"])
+        self.assertFalse(any(place["exists"] for place in table["default"]))
 
     def test_a_found_file_is_listed(self):
         folder = self.dir / "nst"

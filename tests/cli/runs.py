@@ -167,6 +167,13 @@ class Log(Case):
         self.assertEqual(self.info(self.out)["result"]["stop"], "tolerance")
 
 
+    def test_numbers_that_are_not_finite_end_the_run_and_keep_the_last_good_picture(self):
+        done = self.stylize("--beta", "1e30", "--style-layers", "relu1_1:1e30", "--init", "noise", expect=1)
+        self.assertIn("non-finite", done.stderr)
+        self.assertEqual(png_size(self.out), (32, 24))
+        self.assertEqual(self.info(self.out)["result"]["stop"], "numeric")
+
+
 class Checkpoints(Case):
     def test_a_resumed_run_ends_with_the_same_bytes(self):
         """Broken off by a signal at whatever iteration; picture and log must be those of the run that was left alone."""
