@@ -300,6 +300,72 @@ static void profiles_that_are_none(void **state)
 
 /* ---- hostile files ---- */
 
+/* Compressed data that is changed, short or too long; the checksum of the chunk is right each time. */
+static void damaged_png_data(void **state)
+{
+    counted *c = *state;
+    unsigned char packed[64], longer[sizeof six + 20] = {0};
+    nst_image *image;
+    static const uLong lengths[] = {sizeof six, sizeof six, sizeof six - 1, sizeof longer};
+    for (int damage = 0; damage < 4; damage++) {
+        uLongf size = sizeof packed;
+        memcpy(longer, six, sizeof six);
+        assert_int_equal(compress(packed, &size, longer, lengths[damage]), Z_OK);
+        if (damage == 1) packed[size - 1] ^= 1; /* zlib's own checksum */
+        begin_png(3, 2, 8, 0);
+        put_chunk("IDAT", packed, size);
+        put_chunk("IEND", "", 0);
+        assert_int_equal(load(c, file.data, file.length, &image), damage == 1 || damage == 2 ? NST_ERR_IMAGE_FORMAT : NST_OK);
+        nst_image_unref(image);
+    }
+}
+
+static unsigned char *small_jpeg(bool arithmetic, unsigned long *length)
+{
+    struct jpeg_compress_struct info;
+    struct jpeg_error_mgr errors;
+    unsigned char *data = NULL, row[16 * 3];
+    JSAMPROW rows[1] = {row};
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    *length = 0;
+    jpeg_mem_dest(&info, &data, length);
+    info.image_width = info.image_height = 16;
+    info.input_components = 3;
+    info.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&info);
+    info.arith_code = arithmetic;
+    jpeg_start_compress(&info, TRUE);
+    while (info.next_scanline < 16) {
+        fill_random(row, sizeof row, info.next_scanline / 4);
+        jpeg_write_scanlines(&info, rows, 1);
+    }
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    return data;
+}
+
+/* Another coding of the same coefficients. */
+static void arithmetic_jpeg(void **state)
+{
+#ifdef C_ARITH_CODING_SUPPORTED
+    counted *c = *state;
+    nst_image *images[2];
+    for (int arithmetic = 0; arithmetic < 2; arithmetic++) {
+        unsigned long length;
+        unsigned char *data = small_jpeg(arithmetic, &length);
+        assert_int_equal(load(c, data, length, &images[arithmetic]), NST_OK);
+        free(data);
+    }
+    assert_same_pixels(images[0], images[1]);
+    nst_image_unref(images[0]);
+    nst_image_unref(images[1]);
+#else
+    (void)state;
+    skip();
+#endif
+}
+
 static void sides_are_checked_first(void **state)
 {
     counted *c = *state;
@@ -578,6 +644,8 @@ int main(void)
         COUNTED(hostile_exif),
         COUNTED(foreign_texts),
         COUNTED(profiles_that_are_none),
+        COUNTED(damaged_png_data),
+        COUNTED(arithmetic_jpeg),
         COUNTED(sides_are_checked_first),
         COUNTED(jpeg_sides_are_checked_first),
         COUNTED(cut_off_at_every_byte),
