@@ -86,23 +86,32 @@ void nst_session_free(nst_session *session)
 int32_t nst_session_resume(nst_targets *targets, const char *path, nst_session **out)
 {
     nst_error error = {""};
+    unsigned floating_point;
+    int32_t status;
     if (!out) return NST_ERR_INVALID_ARG;
     *out = NULL;
     if (!targets || !path) return NST_ERR_INVALID_ARG;
-    return nst_ctx_keep_error(targets->ctx, nst_session_read_checkpoint(targets, path, out, &error), &error);
+    floating_point = nst_cpu_enter_flush();
+    status = nst_session_read_checkpoint(targets, path, out, &error);
+    nst_cpu_leave_flush(floating_point);
+    return nst_ctx_keep_error(targets->ctx, status, &error);
 }
 
 /* ---- running ---- */
 
-/* Marks the session as at work; false if it already is, in this or another thread. */
+/* Marks the session as at work; false if it already is, in this or another thread. Whatever may compute has the floating-point state
+ * of the library's own threads, so that the bytes are the same wherever it is done. */
 static bool enter(nst_session *session)
 {
     int idle = 0;
-    return atomic_compare_exchange_strong(&session->busy, &idle, 1);
+    if (!atomic_compare_exchange_strong(&session->busy, &idle, 1)) return false;
+    session->floating_point = nst_cpu_enter_flush();
+    return true;
 }
 
 static void leave(nst_session *session)
 {
+    nst_cpu_leave_flush(session->floating_point);
     atomic_store(&session->busy, 0);
 }
 

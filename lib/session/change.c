@@ -1,7 +1,4 @@
 /* Options that change while a session runs. */
-#include <string.h>
-
-#include "session/picture.h"
 #include "session/session.h"
 
 /* The values a session would have with the change; the session itself stays as it is until they are known to be good. */
@@ -12,6 +9,15 @@ static int32_t try_change(const nst_session *session, nst_option_id id, const ch
     if (status < 0) return nst_fail_nomem(error, "an option");
     status = nst_option_store(*options, id, value, error);
     return status < 0 ? status : nst_session_resolve(session, *options, settings, schedule, error);
+}
+
+/* Everything else a change brings comes at the next step. */
+static void take_over(nst_session *session, nst_option_id id, const nst_settings *settings, const nst_schedule *schedule)
+{
+    session->settings = *settings;
+    session->schedule = *schedule;
+    if (session->optimizer) nst_optimizer_configure(session->optimizer, &settings->optim);
+    if (id == NST_OPT_TOLERANCE && session->early == NST_STOP_TOLERANCE) session->early = NST_STOP_NONE;
 }
 
 int32_t nst_session_change(nst_session *session, nst_option_id id, const char *value, nst_error *error)
@@ -31,72 +37,43 @@ int32_t nst_session_change(nst_session *session, nst_option_id id, const char *v
     session->options = options;
     if (change == NST_CHANGE_RESTART) session->restart_pending = true;
     if (change == NST_CHANGE_PLAN) session->plan_pending = true;
-    if (change == NST_CHANGE_PLAN && session->optimizer) return NST_OK; /* settings and sizes change with the plan */
-    session->settings = settings;
-    session->schedule = schedule;
-    if (session->optimizer) nst_optimizer_configure(session->optimizer, &settings.optim);
+    /* With a plan to come, settings and sizes are those of the plan at work until then. */
+    if (!session->optimizer || !session->plan_pending) take_over(session, id, &settings, &schedule);
     return NST_OK;
 }
 
-/* The picture in the hands of the optimiser, resized to the new plan's size. */
-static int32_t carry_picture(const nst_session *session, const nst_schedule *schedule, size_t scale, nst_real **picture,
-                             nst_error *error)
+/* The scale as far from the final one as the present scale is; where there are fewer, the coarsest. */
+static size_t matching_scale(const nst_session *session, const nst_schedule *schedule)
 {
-    size_t width = schedule->scales[scale].width, height = schedule->scales[scale].height;
-    *picture = nst_alloc_array(&session->ctx->memory, nst_picture_values(width, height), sizeof **picture);
-    if (!*picture) return nst_fail_nomem(error, "the picture");
-    return nst_picture_resample(session->ctx, nst_optimizer_x(session->optimizer), nst_session_width(session),
-                                nst_session_height(session), *picture, width, height, false, error);
+    size_t to_go = session->schedule.count - 1 - session->scale;
+    return to_go < schedule->count ? schedule->count - 1 - to_go : 0;
 }
 
-/* Everything is made anew around the picture. The new plan opens beside the old one, which stays if anything fails. */
 static int32_t replan(nst_session *session, nst_error *error)
 {
-    nst_session old = *session;
     nst_settings settings;
     nst_schedule schedule;
-    nst_real *picture = NULL;
-    size_t scale = session->scale;
     int32_t status = nst_session_resolve(session, session->options, &settings, &schedule, error);
     if (status < 0) return status;
-    if (scale >= schedule.count) scale = schedule.count - 1;
-    status = carry_picture(session, &schedule, scale, &picture, error);
-    if (status >= 0) {
-        session->settings = settings;
-        session->schedule = schedule;
-        session->past_evaluations = nst_session_evaluations(session);
-        session->scale = scale;
-        session->optimizer = NULL;
-        session->objective = NULL;
-        session->bounded = false;
-        session->early = NST_STOP_NONE;
-        status = nst_session_open_scale(session, picture, error);
-    }
-    nst_free(&old.ctx->memory, picture);
-    if (status < 0) {
-        session->settings = old.settings;
-        session->schedule = old.schedule;
-        session->past_evaluations = old.past_evaluations;
-        session->scale = old.scale;
-        session->optimizer = old.optimizer;
-        session->objective = old.objective;
-        session->bounded = old.bounded;
-        session->early = old.early;
-        return status;
-    }
-    nst_optimizer_free(old.optimizer);
-    nst_objective_free(old.objective);
-    return nst_optimizer_begin(session->optimizer);
+    return nst_session_reopen(session, &settings, &schedule, matching_scale(session, &schedule), error);
 }
 
+static void reweight(nst_session *session)
+{
+    nst_objective_reweight(session->objective, &session->settings);
+    nst_optimizer_restart(session->optimizer);
+    session->early = NST_STOP_NONE;
+}
+
+/* The picture is evaluated at once, so that loss and terms are those of the new objective also where the run is over. */
 int32_t nst_session_apply_changes(nst_session *session, nst_error *error)
 {
     int32_t status = NST_OK;
-    if (session->optimizer && session->plan_pending) {
-        status = replan(session, error);
-    } else if (session->optimizer && session->restart_pending) {
-        nst_objective_reweight(session->objective, &session->settings);
-        nst_optimizer_restart(session->optimizer);
+    if (!session->plan_pending && !session->restart_pending) return NST_OK;
+    if (session->optimizer) {
+        if (session->plan_pending) status = replan(session, error);
+        else reweight(session);
+        if (status >= 0) status = nst_session_begin(session);
     }
     if (status < 0) return status;
     session->plan_pending = session->restart_pending = false;

@@ -42,6 +42,7 @@ static int32_t visit_session(nst_session *session, scalar_fn scalar, void *user)
         {"session/bounded", 1, session->bounded},
         {"session/bounded_left", NST_BOUNDED_ITERATIONS, session->bounded_left},
         {"session/early", NST_STOP_NUMERIC, (uint32_t)session->early},
+        {"session/window_count", UINT32_MAX, session->window_count},
     };
     int32_t status = scalar(user, "session/seconds", &session->seconds);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0] && status >= 0; i++)
@@ -59,6 +60,7 @@ static int32_t visit_session(nst_session *session, scalar_fn scalar, void *user)
     session->bounded = counts[4].value != 0;
     session->bounded_left = counts[5].value;
     session->early = (nst_stop_reason)counts[6].value;
+    session->window_count = counts[7].value;
     return NST_OK;
 }
 
@@ -206,10 +208,10 @@ int32_t nst_session_write_checkpoint(nst_session *session, const char *path, nst
     collector state = {.memory = &session->ctx->memory};
     size_t length = nst_options_write_json(session->options, true, NULL, 0);
     char *options;
-    int32_t status = NST_OK;
+    int32_t status;
     if (!session->optimizer || nst_optimizer_evaluations(session->optimizer) == 0)
         return nst_fail(error, NST_ERR_STATE, "there is nothing to save before the first step");
-    if (session->restart_pending || session->plan_pending) status = nst_session_apply_changes(session, error);
+    status = nst_session_apply_changes(session, error);
     if (status < 0) return status;
     options = nst_alloc(&session->ctx->memory, length + 1);
     if (!options) return nst_fail_nomem(error, "a checkpoint");
@@ -317,6 +319,7 @@ static int32_t read_state(restoring *r, nst_session *session)
     past = session->past_evaluations;
     status = open_blank(session, r->error);
     session->past_evaluations = past;
+    if (status >= 0) nst_session_blank_terms(session);
     if (status >= 0) status = visit_terms(session, restore_scalar, r);
     r->prefix = "optimizer/";
     if (status >= 0) status = nst_optimizer_visit_state(session->optimizer, &visitor);

@@ -183,7 +183,7 @@ static int32_t evaluate(void *user, const nst_real *x, double *f, nst_real *grad
     nst_session *session = user;
     nst_journal_entry *entry = &session->journal[session->journal_count++ % NST_JOURNAL];
     int32_t status = nst_objective_evaluate(session->objective, x, f, gradient);
-    entry->f = *f;
+    entry->f = status < 0 ? (double)NAN : *f;
     for (size_t i = 0; status >= 0 && i < session->term_count; i++) entry->terms[i] = nst_objective_get_term(session->objective, i);
     return status;
 }
@@ -201,9 +201,13 @@ int32_t nst_session_open_scale(nst_session *session, const nst_real *picture, ns
         nst_session_close_scale(session);
         return status;
     }
+    return NST_OK;
+}
+
+void nst_session_blank_terms(nst_session *session)
+{
     session->term_count = nst_objective_term_count(session->objective);
     for (size_t i = 0; i < session->term_count; i++) session->terms[i] = nst_objective_get_term(session->objective, i);
-    return NST_OK;
 }
 
 void nst_session_close_scale(nst_session *session)
@@ -222,69 +226,99 @@ static int32_t open_first_scale(nst_session *session, nst_error *error)
     if (status >= 0) status = fill_start(session, picture, error);
     if (status >= 0) status = nst_session_open_scale(session, picture, error);
     nst_free(&session->ctx->memory, picture);
+    if (status >= 0) nst_session_blank_terms(session);
     return status;
 }
 
-/* Moments and averages from one size to the next. */
+/* ---- from one scale or plan to another ---- */
+
+/* What is made anew then. */
+typedef struct stand {
+    nst_settings settings;
+    nst_schedule schedule;
+    size_t scale;
+    nst_objective *objective;
+    nst_optimizer *optimizer;
+    uint32_t past_evaluations;
+} stand;
+
+static stand stand_of(const nst_session *session)
+{
+    return (stand){session->settings, session->schedule, session->scale, session->objective, session->optimizer,
+                   session->past_evaluations};
+}
+
+static void move_to(nst_session *session, const stand *to)
+{
+    session->settings = to->settings;
+    session->schedule = to->schedule;
+    session->scale = to->scale;
+    session->objective = to->objective;
+    session->optimizer = to->optimizer;
+    session->past_evaluations = to->past_evaluations;
+}
+
 typedef struct resampling {
     nst_ctx *ctx;
     size_t from_width, from_height, width, height;
+    nst_error *error;
 } resampling;
 
-static int32_t resample(void *user, const nst_real *from, nst_real *to)
+static int32_t resample_moments(void *user, const nst_real *from, nst_real *to)
 {
     const resampling *r = user;
-    return nst_picture_resample(r->ctx, from, r->from_width, r->from_height, to, r->width, r->height, true, NULL);
+    return nst_picture_resample(r->ctx, from, r->from_width, r->from_height, to, r->width, r->height, true, r->error);
 }
 
-/* Opens the next scale beside the present one, so that a failure (out of memory, cancelled) leaves the present one whole. */
-static int32_t open_next_scale(nst_session *session, nst_error *error)
+static int32_t open_around(nst_session *session, const nst_optimizer *old, resampling *sizes)
 {
-    nst_objective *old_objective = session->objective;
-    nst_optimizer *old_optimizer = session->optimizer;
-    uint32_t evaluations = nst_session_evaluations(session), old_past = session->past_evaluations;
-    resampling sizes = {session->ctx, nst_session_width(session), nst_session_height(session), 0, 0};
     nst_real *picture;
-    int32_t status;
-    session->scale++;
-    sizes.width = nst_session_width(session);
-    sizes.height = nst_session_height(session);
-    session->objective = NULL;
-    session->optimizer = NULL;
-    session->past_evaluations = evaluations;
-    status = new_picture(session, &picture, error);
+    int32_t status = new_picture(session, &picture, sizes->error);
     if (status >= 0)
-        status = nst_picture_resample(session->ctx, nst_optimizer_result(old_optimizer), sizes.from_width, sizes.from_height, picture,
-                                      sizes.width, sizes.height, false, error);
-    if (status >= 0) status = nst_session_open_scale(session, picture, error);
+        status = nst_picture_resample(session->ctx, nst_optimizer_result(old), sizes->from_width, sizes->from_height, picture,
+                                      sizes->width, sizes->height, false, sizes->error);
+    if (status >= 0) status = nst_session_open_scale(session, picture, sizes->error);
     nst_free(&session->ctx->memory, picture);
-    if (status >= 0) status = nst_optimizer_carry_over(session->optimizer, old_optimizer, resample, &sizes);
+    return status < 0 ? status : nst_optimizer_carry_over(session->optimizer, old, resample_moments, sizes);
+}
+
+int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, const nst_schedule *schedule, size_t scale,
+                           nst_error *error)
+{
+    stand old = stand_of(session), new = {*settings, *schedule, scale, NULL, NULL, nst_session_evaluations(session)};
+    resampling sizes = {session->ctx, nst_session_width(session), nst_session_height(session), schedule->scales[scale].width,
+                        schedule->scales[scale].height, error};
+    int32_t status;
+    move_to(session, &new);
+    status = open_around(session, old.optimizer, &sizes);
     if (status < 0) {
         nst_session_close_scale(session);
-        session->scale--;
-        session->objective = old_objective;
-        session->optimizer = old_optimizer;
-        session->past_evaluations = old_past;
+        move_to(session, &old);
         return status;
     }
-    session->scale_iteration = 0;
+    nst_optimizer_free(old.optimizer);
+    nst_objective_free(old.objective);
+    nst_session_blank_terms(session);
     session->early = NST_STOP_NONE;
-    nst_optimizer_free(old_optimizer);
-    nst_objective_free(old_objective);
+    session->bounded = false;
     return NST_OK;
 }
 
 /* ---- iterations ---- */
 
-static uint32_t iterations_left(const nst_session *session)
-{
-    uint32_t planned = nst_schedule_iterations(&session->schedule, session->settings.iterations, session->scale);
-    return planned > session->scale_iteration ? planned - session->scale_iteration : 0;
-}
-
 static bool last_scale(const nst_session *session)
 {
     return session->scale + 1 == session->schedule.count;
+}
+
+/* At this scale. The last one takes what the others have left, so that the total is what was asked for also when the plan has
+ * changed on the way. */
+static uint32_t iterations_left(const nst_session *session)
+{
+    uint32_t total = session->settings.iterations, left = total > session->iteration ? total - session->iteration : 0;
+    uint32_t planned = nst_schedule_iterations(&session->schedule, total, session->scale);
+    uint32_t here = planned > session->scale_iteration ? planned - session->scale_iteration : 0;
+    return last_scale(session) || left < here ? left : here;
 }
 
 /* The terms that belong to the accepted iterate. */
@@ -302,16 +336,16 @@ static void take_terms(nst_session *session)
 
 static void note_loss(nst_session *session)
 {
-    session->window[session->scale_iteration % (NST_TOLERANCE_WINDOW + 1)] = nst_optimizer_f(session->optimizer);
+    session->window[session->window_count++ % (NST_TOLERANCE_WINDOW + 1)] = nst_optimizer_f(session->optimizer);
     take_terms(session);
 }
 
 static bool fell_too_little(const nst_session *session)
 {
     double now, then;
-    if (session->settings.tolerance <= 0 || session->scale_iteration < NST_TOLERANCE_WINDOW) return false;
-    now = session->window[session->scale_iteration % (NST_TOLERANCE_WINDOW + 1)];
-    then = session->window[(session->scale_iteration + 1) % (NST_TOLERANCE_WINDOW + 1)];
+    if (session->settings.tolerance <= 0 || session->window_count <= NST_TOLERANCE_WINDOW) return false;
+    now = session->window[(session->window_count - 1) % (NST_TOLERANCE_WINDOW + 1)];
+    then = session->window[session->window_count % (NST_TOLERANCE_WINDOW + 1)];
     return then - now < session->settings.tolerance * fabs(now);
 }
 
@@ -319,7 +353,7 @@ static bool fell_too_little(const nst_session *session)
  * delivered is feasible and near the optimum of the box. */
 static bool wants_bounds(const nst_session *session)
 {
-    return session->settings.optim.kind == NST_OPTIMIZER_LBFGS && last_scale(session) && !session->bounded &&
+    return session->settings.optim.kind == NST_OPTIMIZER_LBFGS && last_scale(session) &&
            (session->early != NST_STOP_NONE || iterations_left(session) <= NST_BOUNDED_ITERATIONS);
 }
 
@@ -332,7 +366,7 @@ static void judge(nst_session *session, bool converged)
     }
     if (converged) session->early = NST_STOP_CONVERGED;
     else if (fell_too_little(session)) session->early = NST_STOP_TOLERANCE;
-    session->bounded_left = wants_bounds(session) ? NST_BOUNDED_ITERATIONS : 0;
+    session->bounded_left = wants_bounds(session) && !session->bounded ? NST_BOUNDED_ITERATIONS : 0;
 }
 
 static nst_stop_reason scale_over(const nst_session *session)
@@ -351,11 +385,12 @@ static int32_t numeric_failure(nst_session *session)
                     "large", trouble ? trouble : "the loss", session->iteration);
 }
 
-static int32_t begin_scale(nst_session *session)
+int32_t nst_session_begin(nst_session *session)
 {
     int32_t status = nst_optimizer_begin(session->optimizer);
     if (status < 0) return status;
-    if (!isfinite(nst_optimizer_f(session->optimizer))) return numeric_failure(session);
+    if (status == NST_STEP_NUMERIC) return numeric_failure(session);
+    session->window_count = 0;
     note_loss(session);
     return NST_CONTINUE;
 }
@@ -363,10 +398,8 @@ static int32_t begin_scale(nst_session *session)
 static int32_t iterate(nst_session *session)
 {
     int32_t status;
-    if (wants_bounds(session)) {
-        nst_optimizer_set_bounded(session->optimizer, true);
-        session->bounded = true;
-    }
+    session->bounded = wants_bounds(session);
+    nst_optimizer_set_bounded(session->optimizer, session->bounded);
     status = nst_optimizer_step(session->optimizer);
     if (status < 0) return status;
     if (status == NST_STEP_NUMERIC) return numeric_failure(session);
@@ -377,32 +410,35 @@ static int32_t iterate(nst_session *session)
     return NST_CONTINUE;
 }
 
-static int32_t open_scale(nst_session *session)
+static int32_t open_next_scale(nst_session *session)
 {
-    int32_t status = session->optimizer ? open_next_scale(session, &session->error) : open_first_scale(session, &session->error);
-    return status < 0 ? status : begin_scale(session);
+    int32_t status = nst_session_reopen(session, &session->settings, &session->schedule, session->scale + 1, &session->error);
+    if (status >= 0) session->scale_iteration = 0;
+    return status < 0 ? status : nst_session_begin(session);
 }
 
 static int32_t advance(nst_session *session)
 {
+    int32_t status = nst_session_apply_changes(session, &session->error);
     nst_stop_reason over;
-    int32_t status = NST_OK;
-    if (session->restart_pending || session->plan_pending) status = nst_session_apply_changes(session, &session->error);
     if (status < 0) return status;
-    if (!session->optimizer) return open_scale(session);
-    if (nst_optimizer_evaluations(session->optimizer) == 0) return begin_scale(session); /* an earlier one was interrupted */
+    if (!session->optimizer) {
+        status = open_first_scale(session, &session->error);
+        return status < 0 ? status : nst_session_begin(session);
+    }
+    if (nst_optimizer_evaluations(session->optimizer) == 0) return nst_session_begin(session); /* an earlier one was interrupted */
     over = scale_over(session);
-    if (over != NST_STOP_NONE && !last_scale(session)) return open_scale(session);
+    if (over != NST_STOP_NONE && !last_scale(session)) return open_next_scale(session);
     session->stop = over;
     return over != NST_STOP_NONE ? NST_DONE : iterate(session);
 }
 
 int32_t nst_session_advance(nst_session *session)
 {
-    unsigned floating_point = nst_cpu_enter_flush();
     double start = nst_clock_seconds();
     int32_t status;
     session->error.text[0] = '\0';
+    session->stop = NST_STOP_NONE;
     status = atomic_load(&session->cancel) ? NST_ERR_CANCELLED : advance(session);
     if (status == NST_ERR_CANCELLED) {
         atomic_store(&session->cancel, 0);
@@ -412,6 +448,5 @@ int32_t nst_session_advance(nst_session *session)
         nst_fail(&session->error, status, "%s", nst_strerror(status));
     }
     session->seconds += nst_clock_seconds() - start;
-    nst_cpu_leave_flush(floating_point);
     return status;
 }

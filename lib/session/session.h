@@ -37,6 +37,7 @@ struct nst_session {
     nst_stop_reason early;    /* why the scale ends before its planned iterations, or NONE */
     uint32_t bounded_left;    /* bounded iterations still to do after an early stop */
     double window[NST_TOLERANCE_WINDOW + 1]; /* losses of the latest iterations, as a ring */
+    uint32_t window_count;    /* losses noted since the objective was last another */
 
     uint32_t iteration;        /* over all scales */
     uint32_t past_evaluations; /* of scales and optimisers that are gone */
@@ -50,6 +51,7 @@ struct nst_session {
 
     bool restart_pending, plan_pending; /* options changed */
     _Atomic int cancel, busy;
+    unsigned floating_point; /* the caller's, while busy */
     nst_error error;
 };
 
@@ -67,6 +69,13 @@ int32_t nst_session_advance(nst_session *session);
 
 /* Network, targets and optimiser of the present scale, with `picture` (of the scale's size) as the iterate. */
 int32_t nst_session_open_scale(nst_session *session, const nst_real *picture, nst_error *error);
+/* Opens a scale of a plan around the present picture. A failure (out of memory, cancelled) leaves all as it was. */
+int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, const nst_schedule *schedule, size_t scale,
+                           nst_error *error);
+/* Evaluates the picture, where that has not been done for the present objective, and notes its loss. */
+int32_t nst_session_begin(nst_session *session);
+/* The terms that there will be, without values yet. */
+void nst_session_blank_terms(nst_session *session);
 void nst_session_close_scale(nst_session *session);
 size_t nst_session_width(const nst_session *session);
 size_t nst_session_height(const nst_session *session);
