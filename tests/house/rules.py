@@ -256,8 +256,18 @@ def forbidden_words(root):
     return found
 
 
+def links(root):
+    """Links and file names in the documentation lead somewhere."""
+    found = []
+    for path in [*sorted(root.glob("*.md")), *sources(root, "docs", suffixes=(".md",))]:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", read(path)):
+            if "://" not in target and not (path.parent / target).exists():
+                found.append(f"{path.relative_to(root)}: leads to {target}, which is not there")
+    return found
+
+
 RULES = [room_arrows, objective_alone, foreign_headers, public_headers, users_stay_outside, banned_calls, number_formats,
-         documented, map_matches_headers, defined_once, error_codes, short_functions, line_lengths, forbidden_words]
+         documented, map_matches_headers, defined_once, error_codes, short_functions, line_lengths, forbidden_words, links]
 
 
 def check(root):
