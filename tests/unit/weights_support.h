@@ -143,22 +143,23 @@ static inline void refuses_every_truncation(nst_ctx *ctx, const blob *file)
     }
 }
 
-/* Every byte set to every value in turn: an error or a model, never a crash or a leak. Returns how many still loaded. */
-static inline size_t survives_every_flip(nst_ctx *ctx, const blob *file, size_t begin, size_t end)
+/* Every byte set to every value in turn: an error or a model, never a crash or a leak. Long stretches of zeros, which are room
+ * nobody reads, are left out. */
+static inline void survives_every_flip(nst_ctx *ctx, const blob *file, size_t begin, size_t end)
 {
     static const unsigned char values[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
-    size_t loaded = 0, before = nst_ctx_memory_used(ctx);
+    size_t zeros = 0, before = nst_ctx_memory_used(ctx);
     blob changed = blob_copy(file);
     for (size_t at = begin; at < end && at < file->length; at++) {
-        for (size_t v = 0; v < sizeof values; v++) {
+        zeros = file->data[at] ? 0 : zeros + 1;
+        for (size_t v = 0; zeros < 16 && v < sizeof values; v++) {
             changed.data[at] = values[v];
-            loaded += load_status(ctx, &changed) >= 0;
+            if (values[v] != file->data[at]) load_status(ctx, &changed);
         }
         changed.data[at] = file->data[at];
     }
     assert_int_equal(nst_ctx_memory_used(ctx), before);
     blob_free(&changed);
-    return loaded;
 }
 
 /* Every allocation refused in turn: NST_ERR_NOMEM each time, and nothing left behind. */
