@@ -1,5 +1,5 @@
-/* Adam (Kingma and Ba 2015) on a box: every step is clamped, and the result is the average of the iterates, which drops the jitter
- * that a constant step leaves. One evaluation a step. */
+/* Adam (Kingma and Ba 2015) on a box: every step is clamped, and the result is the average of the iterates, which drops the
+ * jitter that a constant step leaves. One evaluation a step. */
 #include <math.h>
 
 #include "optim/optimizer.h"

@@ -1,5 +1,5 @@
-/* L-BFGS: two-loop recursion (Nocedal 1980; Liu and Nocedal 1989) over the newest pairs s = change of x, y = change of the gradient.
- * While bounded: the same on the free variables, with steps projected on the box (after Bertsekas 1982). */
+/* L-BFGS: two-loop recursion (Nocedal 1980; Liu and Nocedal 1989) over the newest pairs s = change of x, y = change of the
+ * gradient. While bounded: the same on the free variables, with steps projected on the box (after Bertsekas 1982). */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "optim/optimizer.h"
 
 #define LEAST_CURVATURE 1e-10
+#define FIRST_STEP 0.05 /* of the learning rate: steps that first feel their way find better minima (docs/optimisers.md) */
 
 typedef struct pair {
     nst_real *s, *y; /* (n) */
@@ -94,8 +95,8 @@ static void drop_what_leaves_box(lbfgs *l)
         if (leaves_box(o, i, -o->gradient[i]) || leaves_box(o, i, l->direction[i])) l->direction[i] = 0;
 }
 
-/* What the inverse Hessian is taken for where no pair has looked: the largest s'y / y'y of the pairs. The newest pair's alone (the
- * usual choice) is short of it on most iterations; docs/optimisers.md has the measurement. */
+/* What the inverse Hessian is taken for where no pair has looked: the largest s'y / y'y of the pairs. The newest pair's alone
+ * (the usual choice) is short of it on most iterations; docs/optimisers.md has the measurement. */
 static double initial_scale(lbfgs *l, uint32_t count)
 {
     double largest = 0;
@@ -147,7 +148,7 @@ static int32_t try_steepest_descent(lbfgs *l, double *f)
     negate_free_gradient(l);
     length = sqrt(nst_optimizer_dot(o, l->direction, l->direction) / (double)o->problem.n);
     if (length == 0) return NST_STEP_CONVERGED;
-    nst_optimizer_scale(o, o->config.learning_rate / length, l->direction);
+    nst_optimizer_scale(o, FIRST_STEP * o->config.learning_rate / length, l->direction);
     return search_along_direction(l, f);
 }
 

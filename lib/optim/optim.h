@@ -1,8 +1,8 @@
 /* Optimisers: minimise f over a flat vector. They know nothing of images, networks or losses. One file per optimiser.
  *
- * A step is one iteration; it may call evaluate() several times (line search). All memory is taken when the optimiser is made. The
- * state is data: nst_optimizer_visit_state() names every array and scalar, for checkpoints. Pointers to the state hold until the next
- * call that may move x: begin, step, visit_state.
+ * A step is one iteration; it may call evaluate() several times (line search). All memory is taken when the optimiser is made.
+ * The state is data: nst_optimizer_visit_state() names every array and scalar, for checkpoints. Pointers to the state hold until
+ * the next call that may move x: begin, step, visit_state.
  */
 #ifndef NST_OPTIM_H
 #define NST_OPTIM_H
@@ -13,8 +13,8 @@
 #include "base/real.h"
 #include "kernels/kernels.h"
 
-/* f and its gradient at x (n). Non-finite results are allowed: they are reported as *f = NaN. A negative status (cancelled, out of
- * memory) aborts the step: the optimiser then stands where it stood before the step. */
+/* f and its gradient at x (n). Non-finite results are allowed: they are reported as *f = NaN. A negative status (cancelled, out
+ * of memory) aborts the step: the optimiser then stands where it stood before the step. */
 typedef int32_t (*nst_evaluate_fn)(void *user, const nst_real *x, double *f, nst_real *gradient);
 
 typedef struct nst_problem {
@@ -30,7 +30,7 @@ typedef struct nst_optim_config {
     nst_optimizer_kind kind;
     int history;                 /* L-BFGS: curvature pairs kept */
     nst_line_search line_search; /* L-BFGS */
-    double learning_rate;        /* Adam: step in units of x; L-BFGS: RMS length of the first step after a restart */
+    double learning_rate;        /* Adam: step in units of x; L-BFGS: the first step after a restart has RMS 1/20 of it */
     double lower, upper;         /* box of the variable: Adam always, L-BFGS while bounded (set_bounded) */
 } nst_optim_config;
 
@@ -60,16 +60,16 @@ void nst_optimizer_configure(nst_optimizer *optimizer, const nst_optim_config *c
  * curvature and re-evaluates. Setting what is set already does nothing. */
 void nst_optimizer_set_bounded(nst_optimizer *optimizer, bool bounded);
 
-/* x of the latest accepted iteration, its f, gradient, and what has been spent. `result` is the vector to show to people: for Adam
- * the bias-corrected average of the iterates (decay 0.99), else x. */
+/* x of the latest accepted iteration, its f, gradient, and what has been spent. `result` is the vector to show to people: for
+ * Adam the bias-corrected average of the iterates (decay 0.99), else x. */
 const nst_real *nst_optimizer_x(const nst_optimizer *optimizer);
 const nst_real *nst_optimizer_result(const nst_optimizer *optimizer);
 const nst_real *nst_optimizer_gradient(const nst_optimizer *optimizer);
 double nst_optimizer_f(const nst_optimizer *optimizer);
 uint32_t nst_optimizer_evaluations(const nst_optimizer *optimizer);
 
-/* Adam: carries first and second moments and their step count over to another size through `resample`, which maps n values of `from`
- * to the new optimiser's n; the average begins anew. L-BFGS: nothing. */
+/* Adam: carries first and second moments and their step count over to another size through `resample`, which maps n values of
+ * `from` to the new optimiser's n; the average begins anew. L-BFGS: nothing. */
 typedef int32_t (*nst_resample_fn)(void *user, const nst_real *from, nst_real *to);
 int32_t nst_optimizer_carry_over(nst_optimizer *to, const nst_optimizer *from, nst_resample_fn resample, void *user);
 

@@ -1,5 +1,5 @@
-/* The inside of an optimiser: what all of them share, and the functions each one fills. A new optimiser is one file that begins its
- * struct with nst_optimizer and defines an nst_optimizer_ops, and one line in optim.c. */
+/* The inside of an optimiser: what all of them share, and the functions each one fills. A new optimiser is one file that begins
+ * its struct with nst_optimizer and defines an nst_optimizer_ops, and one line in optim.c. */
 #ifndef NST_OPTIM_OPTIMIZER_H
 #define NST_OPTIM_OPTIMIZER_H
 

@@ -34,6 +34,7 @@ bench *optim_bench_new(int kind, int history, int line_search, double learning_r
                        const nst_real *x)
 {
     static const nst_exec exec = {run_in_order, NULL};
+    const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE);
     nst_optim_config config = {(nst_optimizer_kind)kind, history, (nst_line_search)line_search, learning_rate, 0, 1};
     nst_ctx *ctx;
     bench *b;
@@ -43,7 +44,7 @@ bench *optim_bench_new(int kind, int history, int line_search, double learning_r
     if (!b) return nst_ctx_unref(ctx), NULL;
     *b = (bench){ctx, NULL, evaluate};
     problem = (nst_problem){n, forward, b};
-    if (nst_optimizer_new(ctx, nst_kernels_for(NST_CPU_REFERENCE), &exec, &config, &problem, x, &b->optimizer, NULL) == NST_OK) return b;
+    if (nst_optimizer_new(ctx, kernels, &exec, &config, &problem, x, &b->optimizer, NULL) == NST_OK) return b;
     optim_bench_free(b);
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* What every optimiser promises: an aborted step leaves no trace, the state resumes bit for bit, memory may run out, arguments are
- * checked. */
+/* What every optimiser promises: an aborted step leaves no trace, the state resumes bit for bit, memory may run out, arguments
+ * are checked. */
 #include "optim_support.h"
 
 #define N 12
@@ -40,8 +40,8 @@ static nst_optimizer *start_variant(nst_ctx *ctx, const variant *v, objective *o
     return make(ctx, &config, o, start);
 }
 
-/* Begins and takes one step, as a caller does that may be cancelled: each is tried again after a cancellation, and the state must be
- * the same before and after it. */
+/* Begins and takes one step, as a caller does that may be cancelled: each is tried again after a cancellation, and the state must
+ * be the same before and after it. */
 static void step_through_cancels(nst_optimizer *optimizer, const variant *v, int index)
 {
     snapshot before = {0};
@@ -257,7 +257,8 @@ static int32_t try_config(nst_optim_config config, size_t n)
     const nst_real start[N] = {0};
     nst_optimizer *optimizer = NULL;
     nst_error error = {""};
-    int32_t status = nst_optimizer_new(ctx, nst_kernels_for(NST_CPU_REFERENCE), &exec, &config, &problem, start, &optimizer, &error);
+    const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE);
+    int32_t status = nst_optimizer_new(ctx, kernels, &exec, &config, &problem, start, &optimizer, &error);
     assert_true((status == NST_OK) == (optimizer != NULL));
     assert_true((status == NST_OK) == (error.text[0] == 0));
     nst_optimizer_free(optimizer);

@@ -68,7 +68,8 @@ static inline nst_optimizer *make(nst_ctx *ctx, const nst_optim_config *config, 
     nst_optimizer *optimizer = NULL;
     nst_problem problem = {o->n, evaluate_objective, o};
     nst_error error = {""};
-    assert_int_equal(nst_optimizer_new(ctx, nst_kernels_for(NST_CPU_REFERENCE), &exec, config, &problem, x, &optimizer, &error), NST_OK);
+    const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE);
+    assert_int_equal(nst_optimizer_new(ctx, kernels, &exec, config, &problem, x, &optimizer, &error), NST_OK);
     return optimizer;
 }
 
