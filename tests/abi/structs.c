@@ -1,7 +1,7 @@
 /* Every struct that carries its size, passed as an older, the same, a newer and a broken client would pass it.
  *
- * This program is compiled against the present headers and against grown ones (a later release), and run on the present library and
- * on one built from the grown headers: old client on new library, new client on old library, and both pairs of equals. */
+ * This program is compiled against the present headers and against grown ones (a later release), and run on the present library
+ * and on one built from the grown headers: old client on new library, new client on old library, and both pairs of equals. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
