@@ -26,6 +26,10 @@ static const char *name_text(const unsigned char *head, size_t length)
 
 static const char *name_binary(const unsigned char *head, size_t length)
 {
+    if (starts_with(head, length, "PK\3\4") || starts_with(head, length, "\x80\2\x8a\nl\xfc\x9c\x46"))
+        return "this is a .pth file or another zip archive, and this build was made without the reader for it (-Dpth=disabled)";
+    if (starts_with(head, length, "\x89HDF"))
+        return "this is an .h5 file, and this build was made without the reader for it (-Dh5=disabled)";
     if (starts_with(head, length, "MATLAB 5.0"))
         return "this is a MATLAB .mat file; get the PyTorch, safetensors or Keras version of the network";
     if (starts_with(head, length, "\x93NUMPY"))
