@@ -198,7 +198,7 @@ int32_t nst_session_get_progress(const nst_session *session, nst_progress *progr
     own.content = sum_of(session, "content");
     own.style = sum_of(session, "style");
     own.tv = sum_of(session, "tv");
-    if (session->optimizer && nst_optimizer_evaluations(session->optimizer) > 0) {
+    if (session->optimizer) {
         size_t n = nst_picture_values(own.width, own.height);
         const nst_real *gradient = nst_optimizer_gradient(session->optimizer);
         own.loss = nst_optimizer_f(session->optimizer);
@@ -251,7 +251,7 @@ int32_t nst_session_get_gradient(const nst_session *session, float *gradient, ui
     const nst_real *from;
     size_t values;
     if (!session || !gradient) return NST_ERR_INVALID_ARG;
-    if (!session->optimizer || nst_optimizer_evaluations(session->optimizer) == 0) return NST_ERR_STATE;
+    if (!session->optimizer) return NST_ERR_STATE;
     values = nst_picture_values(nst_session_width(session), nst_session_height(session));
     if (capacity < values * sizeof *gradient) return NST_ERR_INVALID_ARG;
     from = nst_optimizer_gradient(session->optimizer);

@@ -209,7 +209,7 @@ int32_t nst_session_write_checkpoint(nst_session *session, const char *path, nst
     size_t length = nst_options_write_json(session->options, true, NULL, 0);
     char *options;
     int32_t status;
-    if (!session->optimizer || nst_optimizer_evaluations(session->optimizer) == 0)
+    if (!session->optimizer)
         return nst_fail(error, NST_ERR_STATE, "there is nothing to save before the first step");
     status = nst_session_apply_changes(session, error);
     if (status < 0) return status;
@@ -308,6 +308,14 @@ static int32_t open_blank(nst_session *session, nst_error *error)
     return status;
 }
 
+/* Names and weights are the objective's; the values are what was saved. */
+static int32_t read_terms(restoring *r, nst_session *session)
+{
+    session->term_count = nst_objective_term_count(session->objective);
+    for (size_t i = 0; i < session->term_count; i++) session->terms[i] = nst_objective_get_term(session->objective, i);
+    return visit_terms(session, restore_scalar, r);
+}
+
 static int32_t read_state(restoring *r, nst_session *session)
 {
     nst_state_visitor visitor = {restore_array, restore_scalar, r};
@@ -319,8 +327,7 @@ static int32_t read_state(restoring *r, nst_session *session)
     past = session->past_evaluations;
     status = open_blank(session, r->error);
     session->past_evaluations = past;
-    if (status >= 0) nst_session_blank_terms(session);
-    if (status >= 0) status = visit_terms(session, restore_scalar, r);
+    if (status >= 0) status = read_terms(r, session);
     r->prefix = "optimizer/";
     if (status >= 0) status = nst_optimizer_visit_state(session->optimizer, &visitor);
     return status;

@@ -182,9 +182,10 @@ static int32_t evaluate(void *user, const nst_real *x, double *f, nst_real *grad
 {
     nst_session *session = user;
     nst_journal_entry *entry = &session->journal[session->journal_count++ % NST_JOURNAL];
+    size_t terms = nst_objective_term_count(session->objective);
     int32_t status = nst_objective_evaluate(session->objective, x, f, gradient);
     entry->f = status < 0 ? (double)NAN : *f;
-    for (size_t i = 0; status >= 0 && i < session->term_count; i++) entry->terms[i] = nst_objective_get_term(session->objective, i);
+    for (size_t i = 0; status >= 0 && i < terms; i++) entry->terms[i] = nst_objective_get_term(session->objective, i);
     return status;
 }
 
@@ -204,12 +205,6 @@ int32_t nst_session_open_scale(nst_session *session, const nst_real *picture, ns
     return NST_OK;
 }
 
-void nst_session_blank_terms(nst_session *session)
-{
-    session->term_count = nst_objective_term_count(session->objective);
-    for (size_t i = 0; i < session->term_count; i++) session->terms[i] = nst_objective_get_term(session->objective, i);
-}
-
 void nst_session_close_scale(nst_session *session)
 {
     session->past_evaluations = nst_session_evaluations(session);
@@ -217,91 +212,6 @@ void nst_session_close_scale(nst_session *session)
     nst_objective_free(session->objective);
     session->optimizer = NULL;
     session->objective = NULL;
-}
-
-static int32_t open_first_scale(nst_session *session, nst_error *error)
-{
-    nst_real *picture;
-    int32_t status = new_picture(session, &picture, error);
-    if (status >= 0) status = fill_start(session, picture, error);
-    if (status >= 0) status = nst_session_open_scale(session, picture, error);
-    nst_free(&session->ctx->memory, picture);
-    if (status >= 0) nst_session_blank_terms(session);
-    return status;
-}
-
-/* ---- from one scale or plan to another ---- */
-
-/* What is made anew then. */
-typedef struct stand {
-    nst_settings settings;
-    nst_schedule schedule;
-    size_t scale;
-    nst_objective *objective;
-    nst_optimizer *optimizer;
-    uint32_t past_evaluations;
-} stand;
-
-static stand stand_of(const nst_session *session)
-{
-    return (stand){session->settings, session->schedule, session->scale, session->objective, session->optimizer,
-                   session->past_evaluations};
-}
-
-static void move_to(nst_session *session, const stand *to)
-{
-    session->settings = to->settings;
-    session->schedule = to->schedule;
-    session->scale = to->scale;
-    session->objective = to->objective;
-    session->optimizer = to->optimizer;
-    session->past_evaluations = to->past_evaluations;
-}
-
-typedef struct resampling {
-    nst_ctx *ctx;
-    size_t from_width, from_height, width, height;
-    nst_error *error;
-} resampling;
-
-static int32_t resample_moments(void *user, const nst_real *from, nst_real *to)
-{
-    const resampling *r = user;
-    return nst_picture_resample(r->ctx, from, r->from_width, r->from_height, to, r->width, r->height, true, r->error);
-}
-
-static int32_t open_around(nst_session *session, const nst_optimizer *old, resampling *sizes)
-{
-    nst_real *picture;
-    int32_t status = new_picture(session, &picture, sizes->error);
-    if (status >= 0)
-        status = nst_picture_resample(session->ctx, nst_optimizer_result(old), sizes->from_width, sizes->from_height, picture,
-                                      sizes->width, sizes->height, false, sizes->error);
-    if (status >= 0) status = nst_session_open_scale(session, picture, sizes->error);
-    nst_free(&session->ctx->memory, picture);
-    return status < 0 ? status : nst_optimizer_carry_over(session->optimizer, old, resample_moments, sizes);
-}
-
-int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, const nst_schedule *schedule, size_t scale,
-                           nst_error *error)
-{
-    stand old = stand_of(session), new = {*settings, *schedule, scale, NULL, NULL, nst_session_evaluations(session)};
-    resampling sizes = {session->ctx, nst_session_width(session), nst_session_height(session), schedule->scales[scale].width,
-                        schedule->scales[scale].height, error};
-    int32_t status;
-    move_to(session, &new);
-    status = open_around(session, old.optimizer, &sizes);
-    if (status < 0) {
-        nst_session_close_scale(session);
-        move_to(session, &old);
-        return status;
-    }
-    nst_optimizer_free(old.optimizer);
-    nst_objective_free(old.objective);
-    nst_session_blank_terms(session);
-    session->early = NST_STOP_NONE;
-    session->bounded = false;
-    return NST_OK;
 }
 
 /* ---- iterations ---- */
@@ -329,6 +239,7 @@ static void take_terms(nst_session *session)
     for (uint32_t back = 1; back <= kept; back++) {
         const nst_journal_entry *entry = &session->journal[(session->journal_count - back) % NST_JOURNAL];
         if (entry->f != f) continue;
+        session->term_count = nst_objective_term_count(session->objective);
         memcpy(session->terms, entry->terms, sizeof session->terms);
         return;
     }
@@ -395,12 +306,21 @@ int32_t nst_session_begin(nst_session *session)
     return NST_CONTINUE;
 }
 
-static int32_t iterate(nst_session *session)
+/* Clipping moves the picture: its loss is noted at once, so that all is of one piece should the iteration be cancelled. */
+static int32_t take_bounds(nst_session *session)
 {
     int32_t status;
     session->bounded = wants_bounds(session);
     nst_optimizer_set_bounded(session->optimizer, session->bounded);
-    status = nst_optimizer_step(session->optimizer);
+    status = nst_optimizer_begin(session->optimizer);
+    if (status == NST_STEP_OK) take_terms(session);
+    return status;
+}
+
+static int32_t iterate(nst_session *session)
+{
+    int32_t status = take_bounds(session);
+    if (status == NST_STEP_OK) status = nst_optimizer_step(session->optimizer);
     if (status < 0) return status;
     if (status == NST_STEP_NUMERIC) return numeric_failure(session);
     session->iteration++;
@@ -410,11 +330,101 @@ static int32_t iterate(nst_session *session)
     return NST_CONTINUE;
 }
 
+/* ---- the first scale ---- */
+
+static int32_t open_first_scale(nst_session *session, nst_error *error)
+{
+    nst_real *picture;
+    int32_t status = new_picture(session, &picture, error);
+    if (status >= 0) status = fill_start(session, picture, error);
+    if (status >= 0) status = nst_session_open_scale(session, picture, error);
+    nst_free(&session->ctx->memory, picture);
+    if (status >= 0) status = nst_session_begin(session);
+    if (status < 0) nst_session_close_scale(session);
+    return status;
+}
+
+/* ---- from one scale or plan to another ---- */
+
+/* What is made anew then. */
+typedef struct stand {
+    nst_settings settings;
+    nst_schedule schedule;
+    size_t scale;
+    nst_objective *objective;
+    nst_optimizer *optimizer;
+    uint32_t past_evaluations;
+} stand;
+
+static stand stand_of(const nst_session *session)
+{
+    return (stand){session->settings, session->schedule, session->scale, session->objective, session->optimizer,
+                   session->past_evaluations};
+}
+
+static void move_to(nst_session *session, const stand *to)
+{
+    session->settings = to->settings;
+    session->schedule = to->schedule;
+    session->scale = to->scale;
+    session->objective = to->objective;
+    session->optimizer = to->optimizer;
+    session->past_evaluations = to->past_evaluations;
+}
+
+typedef struct resampling {
+    nst_ctx *ctx;
+    size_t from_width, from_height, width, height;
+    nst_error *error;
+} resampling;
+
+static int32_t resample_moments(void *user, const nst_real *from, nst_real *to)
+{
+    const resampling *r = user;
+    return nst_picture_resample(r->ctx, from, r->from_width, r->from_height, to, r->width, r->height, true, r->error);
+}
+
+static int32_t open_around(nst_session *session, const nst_optimizer *old, resampling *sizes)
+{
+    nst_real *picture;
+    int32_t status = new_picture(session, &picture, sizes->error);
+    if (status >= 0)
+        status = nst_picture_resample(session->ctx, nst_optimizer_result(old), sizes->from_width, sizes->from_height, picture,
+                                      sizes->width, sizes->height, false, sizes->error);
+    if (status >= 0) status = nst_session_open_scale(session, picture, sizes->error);
+    nst_free(&session->ctx->memory, picture);
+    return status < 0 ? status : nst_optimizer_carry_over(session->optimizer, old, resample_moments, sizes);
+}
+
+int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, const nst_schedule *schedule, size_t scale,
+                           nst_error *error)
+{
+    stand old = stand_of(session), new = {*settings, *schedule, scale, NULL, NULL, nst_session_evaluations(session)};
+    resampling sizes = {session->ctx, nst_session_width(session), nst_session_height(session), schedule->scales[scale].width,
+                        schedule->scales[scale].height, error};
+    int32_t status;
+    move_to(session, &new);
+    status = open_around(session, old.optimizer, &sizes);
+    if (status >= 0) status = nst_session_begin(session);
+    if (status < 0) {
+        nst_session_close_scale(session);
+        move_to(session, &old);
+        return status;
+    }
+    nst_optimizer_free(old.optimizer);
+    nst_objective_free(old.objective);
+    session->early = NST_STOP_NONE;
+    session->bounded = false;
+    return NST_OK;
+}
+
+/* ---- one step ---- */
+
 static int32_t open_next_scale(nst_session *session)
 {
     int32_t status = nst_session_reopen(session, &session->settings, &session->schedule, session->scale + 1, &session->error);
     if (status >= 0) session->scale_iteration = 0;
-    return status < 0 ? status : nst_session_begin(session);
+    return status;
 }
 
 static int32_t advance(nst_session *session)
@@ -422,11 +432,7 @@ static int32_t advance(nst_session *session)
     int32_t status = nst_session_apply_changes(session, &session->error);
     nst_stop_reason over;
     if (status < 0) return status;
-    if (!session->optimizer) {
-        status = open_first_scale(session, &session->error);
-        return status < 0 ? status : nst_session_begin(session);
-    }
-    if (nst_optimizer_evaluations(session->optimizer) == 0) return nst_session_begin(session); /* an earlier one was interrupted */
+    if (!session->optimizer) return open_first_scale(session, &session->error);
     over = scale_over(session);
     if (over != NST_STOP_NONE && !last_scale(session)) return open_next_scale(session);
     session->stop = over;

@@ -28,7 +28,7 @@ struct nst_session {
     const nst_kernels *kernels;
     nst_exec exec;
 
-    /* The scale at work; all NULL until it is opened. */
+    /* The scale at work; both NULL until the start picture has been evaluated. */
     size_t scale; /* index into the schedule */
     nst_objective *objective;
     nst_optimizer *optimizer;
@@ -69,13 +69,12 @@ int32_t nst_session_advance(nst_session *session);
 
 /* Network, targets and optimiser of the present scale, with `picture` (of the scale's size) as the iterate. */
 int32_t nst_session_open_scale(nst_session *session, const nst_real *picture, nst_error *error);
-/* Opens a scale of a plan around the present picture. A failure (out of memory, cancelled) leaves all as it was. */
+/* Opens a scale of a plan around the present picture and evaluates it there. A failure (out of memory, cancelled, numeric) leaves all
+ * as it was. */
 int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, const nst_schedule *schedule, size_t scale,
                            nst_error *error);
 /* Evaluates the picture, where that has not been done for the present objective, and notes its loss. */
 int32_t nst_session_begin(nst_session *session);
-/* The terms that there will be, without values yet. */
-void nst_session_blank_terms(nst_session *session);
 void nst_session_close_scale(nst_session *session);
 size_t nst_session_width(const nst_session *session);
 size_t nst_session_height(const nst_session *session);
