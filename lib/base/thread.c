@@ -45,7 +45,7 @@ struct nst_pool {
     pthread_t *workers;
     int worker_count, working;
     unsigned generation;
-    bool stop, busy;
+    bool stop, busy, open; /* open: workers may join the run */
     pid_t owner;
     nst_job_fn job;
     void *data;
@@ -66,9 +66,10 @@ static void *worker_main(void *argument)
     nst_cpu_flush_denormals();
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        while (!pool->stop && pool->generation == seen) pthread_cond_wait(&pool->wake, &pool->lock);
+        while (!pool->stop && (!pool->open || pool->generation == seen)) pthread_cond_wait(&pool->wake, &pool->lock);
         if (pool->stop) break;
         seen = pool->generation;
+        pool->working++;
         pthread_mutex_unlock(&pool->lock);
         take_tasks(pool);
         pthread_mutex_lock(&pool->lock);
@@ -139,7 +140,7 @@ static bool begin_run(nst_pool *pool, nst_job_fn job, void *data, uint32_t count
         pool->data = data;
         pool->count = count;
         atomic_store(&pool->next, 0);
-        pool->working = pool->worker_count;
+        pool->open = true;
         pool->generation++;
         pthread_cond_broadcast(&pool->wake);
     }
@@ -147,9 +148,11 @@ static bool begin_run(nst_pool *pool, nst_job_fn job, void *data, uint32_t count
     return mine;
 }
 
+/* All tasks are taken. Workers that are at one are waited for, not those that have not woken: on a busy machine that takes long. */
 static void end_run(nst_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
+    pool->open = false;
     while (pool->working > 0) pthread_cond_wait(&pool->finished, &pool->lock);
     pool->busy = false;
     pthread_mutex_unlock(&pool->lock);
