@@ -104,6 +104,13 @@ static void identify_images(const nst_targets *targets, char text[IDENTITY_TEXT]
     }
 }
 
+/* The same weights can be told to expect something else by their file. */
+static void describe_network(const nst_settings *settings, char text[32])
+{
+    snprintf(text, 32, "%s %s", nst_settings_automatic(settings, NST_OPT_PREPROCESSING),
+             nst_settings_automatic(settings, NST_OPT_PADDING));
+}
+
 /* ---- writing ---- */
 
 typedef struct collector {
@@ -192,14 +199,16 @@ static int32_t produce(void *user, const nst_writer *writer, nst_error *error)
 
 static int32_t write_state(nst_session *session, const collector *state, const char *options, const char *path, nst_error *error)
 {
-    char images[IDENTITY_TEXT];
+    char images[IDENTITY_TEXT], network[32];
     const char *metadata[][2] = {{"nst:checkpoint", CHECKPOINT_VERSION},
                                  {"nst:options", options},
                                  {"nst:real", NST_REAL_NAME},
                                  {"nst:model", session->targets->model->weights.fingerprint},
+                                 {"nst:network", network},
                                  {"nst:images", images}};
     writing w = {session->ctx, state, metadata, sizeof metadata / sizeof metadata[0]};
     identify_images(session->targets, images);
+    describe_network(&session->settings, network);
     return nst_file_replace(session->ctx, path, true, produce, &w, error);
 }
 
@@ -255,12 +264,16 @@ static int32_t restore(restoring *r, const char *name, nst_dtype dtype, void *to
 static int32_t restore_array(void *user, const char *name, nst_real *values, size_t count)
 {
     nst_dtype dtype = sizeof *values == sizeof(double) ? NST_DTYPE_F64 : NST_DTYPE_F32;
-    return restore(user, name, dtype, values, count, count * sizeof *values);
+    int32_t status = restore(user, name, dtype, values, count, count * sizeof *values);
+    for (size_t i = 0; i < count && status >= 0; i++)
+        if (!isfinite(values[i])) status = bad(user, "holds NaN or infinity in optimizer/", name);
+    return status;
 }
 
 static int32_t restore_scalar(void *user, const char *name, double *value)
 {
-    return restore(user, name, NST_DTYPE_F64, value, 1, sizeof *value);
+    int32_t status = restore(user, name, NST_DTYPE_F64, value, 1, sizeof *value);
+    return status >= 0 && !isfinite(*value) ? bad(user, "holds NaN or infinity in ", name) : status;
 }
 
 static int32_t expect(restoring *r, const char *key, const char *expected, const char *complaint)
@@ -290,9 +303,20 @@ static int32_t read_options(restoring *r, nst_options *options)
     int32_t status = nst_safetensors_metadata(r->ctx, &r->bytes, "nst:options", &text, r->error);
     if (status >= 0 && !text) status = bad(r, "has no options", "");
     if (status >= 0) status = nst_options_parse_json(options, text, strlen(text), r->error);
-    if (status == NST_ERR_PARAMS_FORMAT) status = bad(r, "has invalid options", "");
     nst_free(&r->ctx->memory, text);
     return status;
+}
+
+/* What the options ask for must lie in the file before memory is taken for it. */
+static int32_t check_demand(const restoring *r, const nst_session *session)
+{
+    size_t values = nst_picture_values(nst_session_width(session), nst_session_height(session));
+    const nst_tensor_entry *x = nst_tensor_list_find(&r->list, "optimizer/x");
+    const nst_optim_config *config = &session->settings.optim;
+    if (!x || x->rank != 1 || x->shape[0] != values) return bad(r, "has another size than its options for ", "optimizer/x");
+    if (config->kind == NST_OPTIMIZER_LBFGS && (size_t)config->history > r->bytes.length / (2 * values * sizeof(nst_real)))
+        return bad(r, "is too short for its history: it lacks optimizer/ pairs", "");
+    return NST_OK;
 }
 
 /* The optimiser is made around a blank picture, which the state then replaces. */
@@ -325,7 +349,8 @@ static int32_t read_state(restoring *r, nst_session *session)
     status = visit_session(session, restore_scalar, r);
     if (status < 0) return status;
     past = session->past_evaluations;
-    status = open_blank(session, r->error);
+    status = check_demand(r, session);
+    if (status >= 0) status = open_blank(session, r->error);
     session->past_evaluations = past;
     if (status >= 0) status = read_terms(r, session);
     r->prefix = "optimizer/";
@@ -337,30 +362,42 @@ static int32_t restore_session(restoring *r, nst_targets *targets, nst_session *
 {
     nst_options *options = NULL;
     nst_session *session = NULL;
+    char network[32];
     int32_t status = nst_options_new(r->ctx, &options);
     if (status < 0) return nst_fail_nomem(r->error, "options");
     status = read_options(r, options);
     if (status >= 0) status = nst_session_create(targets, options, NULL, true, &session, r->error);
     nst_options_free(options);
     if (status < 0) return status;
-    status = read_state(r, session);
+    describe_network(&session->settings, network);
+    status = expect(r, "nst:network", network, "belongs to weights of another preprocessing or padding");
+    if (status >= 0) status = read_state(r, session);
     if (status == NST_ERR_CHECKPOINT_FORMAT && !r->error->text[0]) bad(r, "has a count out of range", "");
     if (status < 0) nst_session_destroy(session);
     else *out = session;
     return status;
 }
 
+/* Whatever does not hold together in here is the checkpoint's fault, but not memory and reading. */
+static int32_t blame_checkpoint(const restoring *r, int32_t status, nst_error *error)
+{
+    if (status >= 0) return status;
+    *error = *r->error;
+    if (status == NST_ERR_NOMEM || status == NST_ERR_IO || status == NST_ERR_CHECKPOINT_FORMAT) return status;
+    return nst_fail(error, NST_ERR_CHECKPOINT_FORMAT, "the checkpoint '%.300s' cannot be used: %.600s", r->path, r->error->text);
+}
+
 int32_t nst_session_read_checkpoint(nst_targets *targets, const char *path, nst_session **out, nst_error *error)
 {
-    restoring r = {.ctx = targets->ctx, .path = path, .prefix = "", .error = error};
-    int32_t status = nst_bytes_open(&r.bytes, path, targets->ctx->max_weights_size, error);
+    nst_error reason = {""};
+    restoring r = {.ctx = targets->ctx, .path = path, .prefix = "", .error = &reason};
+    int32_t status = nst_bytes_open(&r.bytes, path, SIZE_MAX, error);
     if (status < 0) return status;
     nst_tensor_list_init(&r.list, targets->ctx);
-    status = nst_container_safetensors.list(&r.bytes, &r.list, error);
-    if (status == NST_ERR_WEIGHTS_FORMAT) status = NST_ERR_CHECKPOINT_FORMAT;
+    status = nst_container_safetensors.list(&r.bytes, &r.list, &reason);
     if (status >= 0) status = check_identity(&r, targets);
     if (status >= 0) status = restore_session(&r, targets, out);
     nst_tensor_list_clear(&r.list);
     nst_bytes_close(&r.bytes);
-    return status;
+    return blame_checkpoint(&r, status, error);
 }
