@@ -257,8 +257,10 @@ def forbidden_words(root):
 
 
 def links(root):
-    """Links and file names in the documentation lead somewhere."""
-    found = []
+    """Links in the documentation lead somewhere, and README.md leads to every page of docs."""
+    readme = read(root / "README.md") if (root / "README.md").exists() else ""
+    found = [f"README.md: does not mention docs/{path.name}" for path in sorted(root.glob("docs/*.md"))
+             if f"(docs/{path.name})" not in readme]
     for path in [*sorted(root.glob("*.md")), *sources(root, "docs", suffixes=(".md",))]:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", read(path)):
             if "://" not in target and not (path.parent / target).exists():

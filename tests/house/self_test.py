@@ -46,7 +46,7 @@ BROKEN = {
                     {"lib/base/error.c": SOUND["lib/base/error.c"].replace("NST_ERR_IO", "")}],
     "short_functions": [{"lib/net/a.c": body(151)}, {"lib/net/a.c": body(16) * 9}, {"lib/net/a.c": body(61) + body(1) * 3}],
     "line_lengths": [{"lib/net/a.c": "x" * 141 + "\n"}],
-    "links": [{"README.md": "see [there](docs/nowhere.md)\n"}],
+    "links": [{"README.md": "see [there](docs/nowhere.md)\n"}, {"docs/lost.md": "Nobody links here.\n"}],
     "forbidden_words": [{"docs/a.md": "TO" + "DO: later\n"}, {"lib/net/a.c": "/* see /wo" + "rk/shared */\n"}],
 }
 
