@@ -33,7 +33,9 @@ class Documents(TestCase):
         names = {}
         blocks = list(BLOCK.finditer(text))
         self.assertGreater(len(blocks), 9)
-        with mock.patch.dict(os.environ, self.weights), contextlib.redirect_stdout(io.StringIO()) as output:
+        # One thread: on so small pictures a busy machine would only make threads wait for each other.
+        with mock.patch.dict(os.environ, self.weights), mock.patch("nst.context._default", nst.Context(threads=1)), \
+                contextlib.redirect_stdout(io.StringIO()) as output:
             for block in blocks:
                 wanted = re.findall(r"^import (\w+)", block.group(1), re.M)
                 if not all(importlib.util.find_spec(name) for name in wanted):

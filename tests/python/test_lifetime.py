@@ -9,6 +9,7 @@ import weakref
 from support import TestCase, png, run_python, small_session
 
 import nst
+from nst.context import _ends
 
 HELLO = "import nst, support\n"
 
@@ -59,13 +60,24 @@ class Collection(TestCase):
         self.assertEqual((bytes(gradient), bytes(pixels)), before)
 
     def test_reference_cycles(self):
-        session = small_session(iterations=1)
-        things = [session, session.targets]
-        things.append(things)
-        watched = weakref.ref(session)
-        del session, things
+        with nst.Context(threads=1) as context:
+            before = context.memory_used
+            things = [nst.Image(png(40, 40), context=context), nst.Options(context=context)]
+            things.append(things)
+            watched = weakref.ref(things[0])
+            del things
+            gc.collect()
+            self.assertIsNone(watched())
+            self.assertEqual(context.memory_used, before)
+
+    def test_nothing_is_kept_of_what_is_gone(self):
         gc.collect()
-        self.assertIsNone(watched())
+        before = len(_ends)
+        for _ in range(10):
+            nst.Image(png(4, 4)).close()
+            small_session(iterations=1).run()
+            gc.collect()
+        self.assertEqual(len(_ends), before)
 
     def test_close_is_final_and_harmless(self):
         session = small_session()

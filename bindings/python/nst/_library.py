@@ -67,4 +67,12 @@ def make(kind: Type[T], **values: Any) -> T:
     return kind(size=ctypes.sizeof(kind), **values)
 
 
+def releaser(name: str) -> Any:
+    """The release function of that name, to be called with one more argument, any object, which C never sees."""
+    function = lib[name]  # indexing makes a new function object, whose types can differ
+    function.restype = None
+    function.argtypes = _raw.PROTOTYPES[name][1] + (ctypes.py_object,)
+    return function
+
+
 lib = load()

@@ -1,6 +1,7 @@
 """Contexts, and the lifetime that every object around a C handle shares."""
 from __future__ import annotations
 
+import _thread
 import ast
 import collections
 import ctypes
@@ -11,10 +12,10 @@ import os
 import threading
 import types
 import weakref
-from typing import Any, Callable, Deque, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Deque, List, Optional, Set, Type, TypeVar, Union
 
 from . import _raw, errors
-from ._library import lib, make
+from ._library import lib, make, releaser
 
 log = logging.getLogger("nst")
 
@@ -28,42 +29,71 @@ PYTHON_LEVELS = {
 }
 
 
+class _Life:
+    """What a Handle holds while it is open. Its end calls the library's release function."""
+
+    __slots__ = ("__weakref__",)
+
+
+class _End(weakref.ref):  # type: ignore[type-arg]
+    """A weak reference that keeps another one. In a set it counts as itself, whether its object lives or not."""
+
+    __slots__ = ("release",)
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+    release: object
+
+
+_ends: Set[_End] = set()
+
+
+def _begin(pointer: Any, release: Any) -> _Life:
+    """A life at whose end release(pointer) is called.
+
+    No Python code runs then: a signal handler's exception in a finalizer or a weak reference's callback written in Python would be
+    lost, and with it one Ctrl-C in a hundred. So one callback is the C function itself, which gets the reference as a second
+    argument that it does not look at, and the other one takes the pair off the list that keeps both alive.
+    """
+    life = _Life()
+    end = _End(life, _ends.discard)
+    end.release = weakref.ref(life, functools.partial(release, pointer))
+    _ends.add(end)
+    return life
+
+
 class Handle:
-    """Something of the library's, released when it is closed, leaves its `with` block or is collected."""
+    """Something of the library's, released when it is closed, leaves its `with` block or is collected.
 
-    __slots__ = ("_pointer", "_finalizer", "__weakref__")
+    Not at the interpreter's exit: the process gives its memory back, and another thread may still be using the handle. Not in a
+    forked child either, where the library's locks may be held for ever.
+    """
 
-    def _own(self, pointer: Any, release: Callable[[Any], None]) -> None:
+    __slots__ = ("_pointer", "_life", "__weakref__")
+
+    def _own(self, pointer: Any, release: Any) -> None:
         self._pointer = pointer
-        self._finalizer = weakref.finalize(self, _release, release, pointer, os.getpid())
-        # The process gives its memory back at exit; another thread may still be using the handle then.
-        self._finalizer.atexit = False
+        self._life: Optional[_Life] = _begin(pointer, release)
 
     @property
     def _handle(self) -> Any:
-        if not self._finalizer.alive:
+        if self._life is None:
             raise errors.StateError("this %s is closed" % type(self).__name__)
         return self._pointer
 
     @property
     def closed(self) -> bool:
         """Whether close() was called."""
-        return not self._finalizer.alive
+        return self._life is None
 
     def close(self) -> None:
         """Gives the memory back now. Objects made from this one stay usable. Harmless when repeated."""
-        self._finalizer()
+        self._life = None
 
     def __enter__(self: H) -> H:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _release(release: Callable[[Any], None], pointer: Any, owner: int) -> None:
-    if os.getpid() == owner:  # in a forked child the library's threads and locks are not there any more
-        release(pointer)
 
 
 class LogQueue:
@@ -128,7 +158,7 @@ class Context(Handle):
         status = lib.nst_ctx_new(ctypes.byref(config), ctypes.byref(pointer))
         if status < 0:  # there is no handle that could keep a sentence
             raise errors.error(status, "a context could not be made: %s" % lib.nst_strerror(status).decode())
-        self._own(pointer, lib.nst_ctx_unref)
+        self._own(pointer, releaser("nst_ctx_unref"))
 
     def __repr__(self) -> str:
         return "<nst.Context %s>" % ("closed" if self.closed else "threads=%d %s" % (self.threads, self.cpu_level))
@@ -191,23 +221,24 @@ def call(context: Context, kind: Any, function: Callable[..., int], *arguments: 
 
 def undisturbed(work: Callable[[], None]) -> None:
     """Runs C code that calls back into Python. In the main thread a signal handler's exception would be lost in the callback
-    (see LogQueue), so there the work is done by another thread."""
-    if threading.current_thread() is not threading.main_thread():
-        work()
-        return
-    done = threading.Event()
-    failures = []
+    (see LogQueue), so the work is done by another one: a bare one, since the end of a threading.Thread runs such code as well."""
+    done = _thread.allocate_lock()
+    failures: List[BaseException] = []
+    job = [work]
+    del work  # the other thread's reference goes before `done` is told, and with it what the work holds
 
     def target() -> None:
         try:
-            work()
+            job.pop()()
         except BaseException as failure:  # carried over to the thread that waits
             failures.append(failure)
         finally:
-            done.set()
+            done.release()
 
-    threading.Thread(target=target, daemon=True).start()
-    done.wait()
+    done.acquire()
+    _thread.start_new_thread(target, ())
+    with done:
+        pass
     if failures:
         raise failures[0]
 
@@ -225,11 +256,12 @@ def default_context() -> Context:
         return _default
 
 
-def _forget_default() -> None:
+def _begin_anew() -> None:
     global _default, _default_lock
+    _ends.clear()
     _default_lock = threading.Lock()
     _default = None
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_default)
+    os.register_at_fork(after_in_child=_begin_anew)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union, cast
 
 from . import _pixels, _raw, errors
-from ._library import lib, make
+from ._library import lib, make, releaser
 from ._raw import FileType, Format
 from .context import Child, Context, call, default_context, undisturbed, unsigned
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # str or PathLike: a file. bytes: an encoded PNG or JPEG. Otherwise an Image, a Pillow image, an array or a file object.
 ImageSource = Any
+
+UNREF = releaser("nst_image_unref")
 
 FILE_TYPES = {"png": FileType.PNG, "jpeg": FileType.JPEG, "jpg": FileType.JPEG}
 PIXEL_FORMATS = {"u8": Format.U8, "uint8": Format.U8, "u16": Format.U16, "uint16": Format.U16, "f32": Format.F32,
@@ -38,7 +40,7 @@ class Image(Child):
 
     def _adopt(self, context: Context, pointer: Any) -> None:
         self._context = context
-        self._own(pointer, lib.nst_image_unref)
+        self._own(pointer, UNREF)
         self._desc = make(_raw.nst_image_desc)
         self._bytes: Optional[bytes] = None
         context._check(lib.nst_image_get_desc(pointer, self._desc))

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, List, NamedTuple, Optional, Tuple, Union
 
 from . import _raw, errors
-from ._library import lib, make
+from ._library import lib, make, releaser
 from ._raw import Padding, Preprocessing
 from .context import Child, Context, call, default_context, undisturbed, unsigned
 from .image import path_bytes
+
+UNREF = releaser("nst_model_unref")
 
 Path = Union[str, "os.PathLike[Any]"]
 
@@ -58,7 +60,7 @@ class Model(Child):
 
     def _adopt(self, context: Context, pointer: Any) -> None:
         self._context = context
-        self._own(pointer, lib.nst_model_unref)
+        self._own(pointer, UNREF)
         raw = make(_raw.nst_model_info)
         context._check(lib.nst_model_get_info(pointer, raw))
         self._info = ModelInfo(architecture=raw.architecture.decode(), name=raw.name.decode("utf-8", "replace"),

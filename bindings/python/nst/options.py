@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
 from . import _raw, errors
-from ._library import lib
+from ._library import lib, releaser
 from ._properties import TABLE, OptionInfo, OptionProperties, from_text, to_text
 from .context import Child, Context, call, default_context
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._properties import OptionValues
+
+FREE = releaser("nst_options_free")
 
 
 def option_table() -> Tuple[OptionInfo, ...]:
@@ -81,7 +83,7 @@ class Options(OptionMapping, Child):
 
     def __init__(self, *, context: Optional[Context] = None, **options: Unpack[OptionValues]) -> None:
         self._context = context or default_context()
-        self._own(call(self._context, _raw.nst_options, lib.nst_options_new, self._context._handle), lib.nst_options_free)
+        self._own(call(self._context, _raw.nst_options, lib.nst_options_new, self._context._handle), FREE)
         self.update(**options)
 
     def update(self, **options: Unpack[OptionValues]) -> None:

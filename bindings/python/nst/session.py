@@ -1,14 +1,14 @@
 """Targets and sessions."""
 from __future__ import annotations
 
+import atexit
 import ctypes
-import functools
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Tuple, Union, cast
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union, cast
 
 from . import _raw, errors
-from ._library import lib, make
+from ._library import lib, make, releaser
 from ._properties import TABLE, OptionInfo
 from ._raw import Reconstruction, Status, StopReason
 from .context import Child, Context, call, default_context
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._properties import RunOptionValues
+
+FREE_SESSION = releaser("nst_session_free")
+UNREF_TARGETS = releaser("nst_targets_unref")
 
 ModelSource = Union[Model, Path, None]
 OptionSource = Union[Options, Mapping[str, Any], None]
@@ -81,7 +84,7 @@ class Targets(Child):
         images = [as_image(style, self._context) for style in styles]
         array = (ctypes.POINTER(_raw.nst_image) * len(images))(*[image._handle for image in images])
         self._own(call(self._context, _raw.nst_targets, lib.nst_targets_new, self._model._handle,
-                       content_image and content_image._handle, array, len(images)), lib.nst_targets_unref)
+                       content_image and content_image._handle, array, len(images)), UNREF_TARGETS)
 
     @property
     def model(self) -> Model:
@@ -139,14 +142,18 @@ class SessionOptions(OptionMapping):
         return "nst.SessionOptions(%s)" % ", ".join("%s=%r" % (entry.name, self[entry.key]) for entry in TABLE.values())
 
 
-def _release_session(step: threading.Lock, life: threading.RLock, pointer: Any) -> None:
-    """At the interpreter's exit another thread may be inside a step: it is asked to leave and waited for, since nothing of the
-    process may be torn down under it."""
-    lib.nst_session_cancel(pointer)
-    if step.acquire(timeout=60):
-        with life:
-            lib.nst_session_free(pointer)
-        step.release()
+_stepping: Dict[int, Session] = {}  # sessions inside a step
+
+
+def _stop_stepping() -> None:
+    """At the interpreter's exit a daemon thread may be inside a step. It is asked to leave and waited for, since the process must
+    not be torn down under it; the lock is kept, so that it does not begin another one."""
+    for session in list(_stepping.values()):
+        session.cancel()
+        session._lock.acquire(timeout=60)
+
+
+atexit.register(_stop_stepping)
 
 
 class Session(Child):
@@ -163,8 +170,8 @@ class Session(Child):
     thread; a call waits for a step in progress, cancel() does not.
     """
 
-    # _lock is held during every call into the session; _life is what keeps cancel(), which takes no _lock, from a freed session.
-    __slots__ = ("_targets", "_lock", "_life", "_progress", "_options")
+    # _lock is held during every call into the session but cancel(); _cancelling keeps that one from a session just freed.
+    __slots__ = ("_targets", "_lock", "_cancelling", "_progress", "_options")
 
     def __init__(self, targets: Targets, options: OptionSource = None, *, init: ImageSource = None,
                  **changes: Unpack[RunOptionValues]) -> None:
@@ -178,11 +185,10 @@ class Session(Child):
         self._targets = targets
         self._context = context
         self._lock = threading.Lock()
-        self._life = threading.RLock()  # a signal handler that cancels may interrupt a cancel
+        self._cancelling = threading.RLock()  # a signal handler that cancels may interrupt a cancel
         self._progress: Optional[Progress] = None
         self._options = SessionOptions(self)
-        self._own(pointer, functools.partial(_release_session, self._lock, self._life))
-        self._finalizer.atexit = True
+        self._own(pointer, FREE_SESSION)
 
     @classmethod
     def reconstruct(cls, kind: str, image: ImageSource, layers: Any, options: OptionSource = None, *, model: ModelSource = None,
@@ -221,12 +227,19 @@ class Session(Child):
     def _advance(self) -> Tuple[int, Progress]:
         try:
             with self._lock:
-                status = lib.nst_session_step(self._handle)
+                status = self._step_noted()
                 self._progress = progress = self._read_progress()
                 self._check(status)
         finally:
             self._context._log.drain()  # without the lock: a log handler may look at the session
         return status, progress
+
+    def _step_noted(self) -> int:
+        try:
+            _stepping[id(self)] = self
+            return int(lib.nst_session_step(self._handle))
+        finally:
+            del _stepping[id(self)]
 
     def __iter__(self) -> Session:
         return self
@@ -248,7 +261,7 @@ class Session(Child):
 
     def cancel(self) -> None:
         """From any thread: the step in progress, or the next one, raises Cancelled. A later step goes on."""
-        with self._life:
+        with self._cancelling:
             lib.nst_session_cancel(self._handle)
 
     # ---- looking ----
@@ -305,7 +318,11 @@ class Session(Child):
 
     def close(self) -> None:
         """Frees the session; a step in progress in another thread is cancelled first."""
-        super().close()
+        if self.closed:
+            return
+        self.cancel()
+        with self._lock, self._cancelling:
+            super().close()
 
     def __repr__(self) -> str:
         if self.closed:
