@@ -229,7 +229,8 @@ class OptionProperties:
     def optimizer(self) -> None: ...
     @property
     def learning_rate(self) -> float:
-        """Adam: step length in units of the full brightness range. L-BFGS: its first step has a twentieth of that as root mean square.
+        """Adam: step length in units of the full brightness range. L-BFGS: its first step has a twentieth of that as root
+        mean square.
 
         Default: 0.02. From 1e-06 to 10.
         """
