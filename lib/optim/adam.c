@@ -73,7 +73,9 @@ static void commit_moments(adam *a)
 /* With this weight the average is at every moment the one corrected for its start at zero. */
 static void add_to_average(adam *a)
 {
-    double weight = (1 - DECAY_AVERAGE) / (1 - pow(DECAY_AVERAGE, ++a->averaged));
+    double weight;
+    if (a->averaged < UINT32_MAX) a->averaged++;
+    weight = (1 - DECAY_AVERAGE) / (1 - pow(DECAY_AVERAGE, a->averaged));
     nst_optimizer_axpby(&a->base, weight, a->base.x, 1 - weight, a->average);
 }
 

@@ -60,7 +60,11 @@ static int32_t try_step(search *s, double t)
 {
     int32_t status;
     double f;
-    if (s->trials++ >= MAX_TRIALS || !move(s, t)) return NST_STEP_CONVERGED;
+    if (s->trials++ >= MAX_TRIALS) return NST_STEP_CONVERGED;
+    if (!move(s, t)) {
+        s->tried.t = 0; /* trial_x is x again: what was tried before has to be evaluated anew to be taken */
+        return NST_STEP_CONVERGED;
+    }
     status = nst_optimizer_evaluate_trial(s->o, &f);
     if (status < 0) return status;
     s->tried = (point){t, (double)INFINITY, (double)INFINITY};

@@ -151,11 +151,44 @@ static void reports_that_no_step_lowers_f(void **state)
     }
 }
 
+/* Of x just below 1, a step of two thirds of a unit in the last place: it falls a little and is steep, so that the search turns
+ * back, where every step rounds to 1 again. */
+static double last_place(void *user, size_t n, const nst_real *x, nst_real *gradient)
+{
+    const double *step = user;
+    (void)n;
+    gradient[0] = x[0] < 1 ? -5 : 1;
+    return x[0] < 1 ? -0.2 * *step : 0;
+}
+
+static void what_is_accepted_was_evaluated(void **state)
+{
+    const nst_real ulp = (nst_real)(sizeof(nst_real) == sizeof(float) ? 0x1p-24 : 0x1p-53);
+    const nst_real start[1] = {1}, direction[1] = {(nst_real)-0.67 * ulp};
+    double step = -(double)direction[0], f = 0;
+    nst_ctx *ctx = test_ctx();
+    nst_optim_config config = default_config(NST_OPTIMIZER_LBFGS);
+    objective o = {.function = last_place, .user = &step, .n = 1};
+    nst_line line = {direction, -step, 0};
+    nst_optimizer *optimizer;
+    (void)state;
+    config.line_search = NST_LINE_SEARCH_STRONG_WOLFE;
+    optimizer = make(ctx, &config, &o, start);
+    assert_int_equal(nst_optimizer_begin(optimizer), NST_STEP_OK);
+    assert_int_equal(nst_search_line(optimizer, &line, &f), NST_STEP_OK);
+    assert_true(optimizer->trial_x[0] == 1 - ulp);
+    assert_true(optimizer->trial_gradient[0] == -5);
+    assert_true(f == -0.2 * step);
+    nst_optimizer_free(optimizer);
+    nst_ctx_unref(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted_points_satisfy_the_conditions),
         cmocka_unit_test(reports_that_no_step_lowers_f),
+        cmocka_unit_test(what_is_accepted_was_evaluated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
