@@ -140,10 +140,25 @@ uint64_t nst_ctx_memory_peak(const nst_ctx *ctx)
     return ctx ? atomic_load(&((nst_ctx *)(uintptr_t)ctx)->memory.peak) : 0;
 }
 
+typedef struct flushed_job {
+    nst_job_fn job;
+    void *data;
+} flushed_job;
+
+/* On every thread with the same floating-point state, the host's own threads included: the bytes must not depend on it. */
+static void run_flushed(void *data, uint32_t index)
+{
+    const flushed_job *flushed = data;
+    unsigned before = nst_cpu_enter_flush();
+    flushed->job(flushed->data, index);
+    nst_cpu_leave_flush(before);
+}
+
 void nst_run(nst_ctx *ctx, nst_job_fn job, void *data, uint32_t count)
 {
-    if (ctx->run) ctx->run(ctx->run_user, job, data, count);
-    else nst_pool_run(ctx->pool, job, data, count);
+    flushed_job flushed = {job, data};
+    if (ctx->run) ctx->run(ctx->run_user, run_flushed, &flushed, count);
+    else nst_pool_run(ctx->pool, run_flushed, &flushed, count);
 }
 
 void nst_log(nst_ctx *ctx, int level, const char *format, ...)

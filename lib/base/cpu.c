@@ -55,22 +55,17 @@ int nst_cpu_count(void)
 #if defined(__x86_64__)
 enum { MXCSR_FLUSH_TO_ZERO = 0x8000, MXCSR_DENORMALS_ARE_ZERO = 0x0040, MXCSR_ALL_MASKED = 0x1f80 };
 
+/* Also masks exceptions and rounds to nearest, whatever the host program has set: results must not depend on it. */
 unsigned nst_cpu_enter_flush(void)
 {
     unsigned before = __builtin_ia32_stmxcsr();
-    nst_cpu_flush_denormals();
+    __builtin_ia32_ldmxcsr(MXCSR_ALL_MASKED | MXCSR_FLUSH_TO_ZERO | MXCSR_DENORMALS_ARE_ZERO);
     return before;
 }
 
 void nst_cpu_leave_flush(unsigned state)
 {
     __builtin_ia32_ldmxcsr(state);
-}
-
-/* Also masks exceptions and rounds to nearest, whatever the host program has set: results must not depend on it. */
-void nst_cpu_flush_denormals(void)
-{
-    __builtin_ia32_ldmxcsr(MXCSR_ALL_MASKED | MXCSR_FLUSH_TO_ZERO | MXCSR_DENORMALS_ARE_ZERO);
 }
 #else
 unsigned nst_cpu_enter_flush(void)
@@ -81,9 +76,5 @@ unsigned nst_cpu_enter_flush(void)
 void nst_cpu_leave_flush(unsigned state)
 {
     (void)state;
-}
-
-void nst_cpu_flush_denormals(void)
-{
 }
 #endif

@@ -20,6 +20,5 @@ int nst_cpu_count(void);
  * caller's state for leave(). */
 unsigned nst_cpu_enter_flush(void);
 void nst_cpu_leave_flush(unsigned state);
-void nst_cpu_flush_denormals(void);
 
 #endif

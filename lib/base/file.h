@@ -1,4 +1,5 @@
-/* Files: reading with a limit, random access for big ones, and atomic replacement. The only file (file.c) that opens files. */
+/* Files: reading with a limit, random access for big ones, and atomic replacement. The only file (file.c) that opens
+ * files, but for the quota of the cgroup (cpu.c). */
 #ifndef NST_BASE_FILE_H
 #define NST_BASE_FILE_H
 

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "base/cpu.h"
-
 struct nst_mutex {
     pthread_mutex_t handle;
 };
@@ -63,7 +61,6 @@ static void *worker_main(void *argument)
 {
     nst_pool *pool = argument;
     unsigned seen = 0;
-    nst_cpu_flush_denormals();
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (!pool->stop && (!pool->open || pool->generation == seen)) pthread_cond_wait(&pool->wake, &pool->lock);

@@ -11,7 +11,7 @@ void nst_mutex_lock(nst_mutex *mutex);
 void nst_mutex_unlock(nst_mutex *mutex);
 
 /* A pool of `threads` - 1 workers; the caller of nst_pool_run() is the last. If the system grants fewer threads, the pool works with
- * those. Workers block all signals and flush denormals. After fork() the child's runs go on in the caller alone. */
+ * those. Workers block all signals. After fork() the child's runs go on in the caller alone. */
 typedef struct nst_pool nst_pool;
 nst_pool *nst_pool_new(nst_memory *memory, int threads);
 void nst_pool_free(nst_memory *memory, nst_pool *pool);
