@@ -7,7 +7,7 @@
  *
  * Targets are statistics of a target image's features at the same layer, made by the same streaming (target_accumulate(rows) ...,
  * target_finish()), kept apart from any session and shared. A new loss is one file with an nst_loss_class, and one line where
- * the objective lists the losses (session/objective.c). Formulas: docs/objective.md.
+ * the objective lists the losses (session/objective.c: whose features, which layers, what weight). Formulas: docs/objective.md.
  */
 #ifndef NST_LOSS_H
 #define NST_LOSS_H
@@ -34,7 +34,7 @@ typedef struct nst_loss_class {
     void (*target_accumulate)(const nst_loss_tools *tools, nst_shape shape, size_t row0, size_t row1, const void *features,
                               void *target, void *workspace);
     void (*target_finish)(nst_shape shape, void *target); /* NULL: nothing left to do */
-    /* to += weight * from, for statistics that several images can share; NULL: one target image only. Shapes may differ in size. */
+    /* to += weight * from. Every loss on style images has it, since they may be several; NULL: on the content image. */
     void (*target_blend)(nst_shape shape, double weight, const void *from, void *to);
 
     /* The constant of the formula in a dialect: the loss is factor times the plain sum that the class computes. */

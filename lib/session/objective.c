@@ -5,9 +5,13 @@
 
 #include "session/schedule.h"
 
+/* Whose features a loss holds the picture's against. */
+typedef enum loss_source { OF_CONTENT, OF_STYLES } loss_source;
+
 /* A loss at a place: a layer, or the pixels. */
 typedef struct part {
     nst_loss loss;
+    loss_source source;
     size_t layer; /* index in the network, or NST_PIXELS */
     double layer_weight;
 } part;
@@ -18,9 +22,9 @@ struct nst_objective {
     nst_exec exec;
     nst_network *network;
     nst_pass *pass; /* NULL when there is no loss on features */
-    part parts[2 * NST_MAX_LAYERS + 1];
+    part parts[NST_MAX_TERMS];
     size_t part_count;
-    void *blended[NST_MAX_LAYERS]; /* targets blended of several styles */
+    void *blended[NST_MAX_TERMS]; /* targets blended of several styles */
     size_t blended_count;
     void *workspace;
     size_t width, height;
@@ -28,51 +32,63 @@ struct nst_objective {
     const char *trouble;
 };
 
-/* ---- weights ---- */
+/* ---- the losses ---- */
 
-static void weigh(nst_objective *objective, const nst_settings *settings)
+typedef struct loss_entry {
+    const nst_loss_class *class;
+    loss_source source;
+    const nst_layer_choices *layers; /* NULL: on the pixels */
+    double weight;
+} loss_entry;
+
+/* The one list of them. */
+static void list_losses(const nst_settings *settings, loss_entry losses[NST_LOSSES])
 {
-    for (size_t i = 0; i < objective->part_count; i++) {
-        part *p = &objective->parts[i];
-        double group = settings->tv;
-        if (p->loss.class == &nst_loss_content) group = settings->alpha;
-        if (p->loss.class == &nst_loss_gram) group = settings->beta;
-        p->loss.factor = p->loss.class->factor(settings->dialect, p->loss.shape, p->loss.target);
-        p->loss.weight = group * p->layer_weight;
-    }
+    const loss_entry all[NST_LOSSES] = {
+        {&nst_loss_content, OF_CONTENT, &settings->content, settings->alpha},
+        {&nst_loss_gram, OF_STYLES, &settings->style, settings->beta},
+        {&nst_loss_tv, OF_CONTENT, NULL, settings->tv},
+    };
+    memcpy(losses, all, sizeof all);
 }
 
-static void take_layer_weights(nst_objective *objective, const nst_settings *settings)
+static size_t places_of(const loss_entry *entry)
 {
-    for (size_t i = 0; i < settings->content.count; i++) objective->parts[i].layer_weight = settings->content.items[i].weight;
-    for (size_t i = 0; i < settings->style.count; i++)
-        objective->parts[settings->content.count + i].layer_weight = settings->style.items[i].weight;
+    return entry->layers ? entry->layers->count : 1;
 }
 
-void nst_objective_reweight(nst_objective *objective, const nst_settings *settings)
+static void add_part(nst_objective *objective, const loss_entry *entry, size_t place)
 {
-    take_layer_weights(objective, settings);
-    weigh(objective, settings);
-}
-
-/* ---- making ---- */
-
-static void add_part(nst_objective *objective, const nst_loss_class *class, size_t layer, double weight)
-{
-    part *p = &objective->parts[objective->part_count++];
+    size_t layer = entry->layers ? entry->layers->items[place].layer : NST_PIXELS;
     nst_shape shape = {3, objective->height, objective->width};
     if (layer != NST_PIXELS) shape = nst_network_shape(objective->network, layer, objective->width, objective->height);
-    *p = (part){.loss = {.class = class, .tools = objective->tools, .shape = shape}, .layer = layer, .layer_weight = weight};
+    objective->parts[objective->part_count++] =
+        (part){.loss = {.class = entry->class, .tools = objective->tools, .shape = shape}, .source = entry->source, .layer = layer};
 }
 
 static void list_parts(nst_objective *objective, const nst_settings *settings)
 {
-    for (size_t i = 0; i < settings->content.count; i++)
-        add_part(objective, &nst_loss_content, settings->content.items[i].layer, settings->content.items[i].weight);
-    for (size_t i = 0; i < settings->style.count; i++)
-        add_part(objective, &nst_loss_gram, settings->style.items[i].layer, settings->style.items[i].weight);
-    add_part(objective, &nst_loss_tv, NST_PIXELS, 1);
+    loss_entry losses[NST_LOSSES];
+    list_losses(settings, losses);
+    for (size_t i = 0; i < NST_LOSSES; i++)
+        for (size_t place = 0; place < places_of(&losses[i]); place++) add_part(objective, &losses[i], place);
 }
+
+/* The parts stand as list_parts() made them. */
+void nst_objective_reweight(nst_objective *objective, const nst_settings *settings)
+{
+    loss_entry losses[NST_LOSSES];
+    part *p = objective->parts;
+    list_losses(settings, losses);
+    for (size_t i = 0; i < NST_LOSSES; i++)
+        for (size_t place = 0; place < places_of(&losses[i]); place++, p++) {
+            p->layer_weight = losses[i].layers ? losses[i].layers->items[place].weight : 1;
+            p->loss.factor = p->loss.class->factor(settings->dialect, p->loss.shape, p->loss.target);
+            p->loss.weight = losses[i].weight * p->layer_weight;
+        }
+}
+
+/* ---- making ---- */
 
 static int32_t make_pass(nst_objective *objective, const _Atomic int *cancel, nst_error *error)
 {
@@ -102,39 +118,33 @@ static int32_t take_states(nst_objective *objective, nst_error *error)
 
 /* ---- targets ---- */
 
-/* The requests of one class, in the order of the parts. */
-static size_t list_requests(const nst_objective *objective, const nst_loss_class *class, nst_target_request *requests)
+static size_t list_requests(const nst_objective *objective, loss_source source, nst_target_request requests[NST_MAX_TERMS])
 {
     size_t count = 0;
     for (size_t i = 0; i < objective->part_count; i++)
-        if (objective->parts[i].loss.class == class)
-            requests[count++] = (nst_target_request){class, objective->parts[i].layer};
+        if (objective->parts[i].source == source)
+            requests[count++] = (nst_target_request){objective->parts[i].loss.class, objective->parts[i].layer};
     return count;
 }
 
-static void set_targets(nst_objective *objective, nst_targets *targets, int image, size_t width, size_t height,
-                        const nst_loss_class *class)
+static void set_targets(nst_objective *objective, nst_targets *targets, loss_source source, int image, size_t width, size_t height)
 {
     for (size_t i = 0; i < objective->part_count; i++) {
         part *p = &objective->parts[i];
-        nst_target_request request = {class, p->layer};
-        if (p->loss.class == class)
+        nst_target_request request = {p->loss.class, p->layer};
+        if (p->source == source)
             p->loss.target = nst_targets_find(targets, &objective->network->config, image, width, height, &request);
     }
 }
 
 static int32_t prepare_content(nst_objective *objective, nst_targets *targets, const _Atomic int *cancel, nst_error *error)
 {
-    nst_target_request requests[NST_MAX_LAYERS + 1];
-    size_t count = list_requests(objective, &nst_loss_content, requests);
-    int32_t status;
-    count += list_requests(objective, &nst_loss_tv, requests + count);
-    status = nst_targets_prepare(targets, &objective->tools, objective->network, NST_CONTENT_IMAGE, objective->width,
-                                 objective->height, requests, count, cancel, error);
-    if (status < 0) return status;
-    set_targets(objective, targets, NST_CONTENT_IMAGE, objective->width, objective->height, &nst_loss_content);
-    set_targets(objective, targets, NST_CONTENT_IMAGE, objective->width, objective->height, &nst_loss_tv);
-    return NST_OK;
+    nst_target_request requests[NST_MAX_TERMS];
+    size_t count = list_requests(objective, OF_CONTENT, requests);
+    int32_t status = nst_targets_prepare(targets, &objective->tools, objective->network, NST_CONTENT_IMAGE, objective->width,
+                                         objective->height, requests, count, cancel, error);
+    if (status >= 0) set_targets(objective, targets, OF_CONTENT, NST_CONTENT_IMAGE, objective->width, objective->height);
+    return status;
 }
 
 static int32_t blend_style(nst_objective *objective, nst_targets *targets, int image, double weight, size_t width, size_t height)
@@ -143,7 +153,7 @@ static int32_t blend_style(nst_objective *objective, nst_targets *targets, int i
     for (size_t i = 0; i < objective->part_count; i++) {
         part *p = &objective->parts[i];
         nst_target_request request = {p->loss.class, p->layer};
-        if (p->loss.class != &nst_loss_gram) continue;
+        if (p->source != OF_STYLES) continue;
         if (!p->loss.target) {
             void *blank = nst_alloc_zero(&objective->ctx->memory, p->loss.class->target_bytes(objective->tools.kernels, p->loss.shape));
             if (!blank) return NST_ERR_NOMEM;
@@ -160,15 +170,15 @@ static int32_t blend_style(nst_objective *objective, nst_targets *targets, int i
 static int32_t prepare_style(nst_objective *objective, nst_targets *targets, const nst_settings *settings, uint32_t image,
                              const _Atomic int *cancel, nst_error *error)
 {
-    nst_target_request requests[NST_MAX_LAYERS];
-    size_t count = list_requests(objective, &nst_loss_gram, requests), width, height;
+    nst_target_request requests[NST_MAX_TERMS];
+    size_t count = list_requests(objective, OF_STYLES, requests), width, height;
     int32_t status;
     nst_schedule_style_size(targets->styles[image], settings->style_scale, objective->width, objective->height, &width, &height);
     status = nst_targets_prepare(targets, &objective->tools, objective->network, (int)image, width, height, requests, count, cancel,
                                  error);
     if (status < 0) return status;
     if (targets->style_count == 1) {
-        set_targets(objective, targets, (int)image, width, height, &nst_loss_gram);
+        set_targets(objective, targets, OF_STYLES, (int)image, width, height);
         return NST_OK;
     }
     status = blend_style(objective, targets, (int)image, settings->style_weights[image], width, height);
@@ -186,7 +196,7 @@ static int32_t build(nst_objective *objective, nst_targets *targets, const nst_s
         status = prepare_style(objective, targets, settings, i, cancel, error);
     if (status >= 0) status = take_states(objective, error);
     if (status >= 0) status = make_pass(objective, cancel, error); /* last: by now the passes over the targets have gone */
-    if (status >= 0) weigh(objective, settings);
+    if (status >= 0) nst_objective_reweight(objective, settings);
     return status;
 }
 

@@ -6,6 +6,9 @@
 #include "session/settings.h"
 #include "session/targets.h"
 
+#define NST_LOSSES 3 /* kinds; objective.c lists them */
+#define NST_MAX_TERMS (NST_LOSSES * NST_MAX_LAYERS)
+
 typedef struct nst_objective nst_objective;
 
 typedef struct nst_objective_term {

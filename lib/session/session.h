@@ -5,9 +5,7 @@
 #include "session/objective.h"
 #include "session/schedule.h"
 
-/* With more terms than losses can exist, nothing has to be checked later. */
-#define NST_MAX_TERMS (2 * NST_MAX_LAYERS + 1)
-#define NST_TOLERANCE_WINDOW 20 /* iterations over which the relative fall of the loss is judged (method: 2.1 of Gatys-type runs) */
+#define NST_TOLERANCE_WINDOW 20 /* iterations over which the relative fall of the loss is judged */
 #define NST_BOUNDED_ITERATIONS 5 /* L-BFGS runs free and ends with this many iterations inside 0..1 */
 #define NST_JOURNAL 32
 
