@@ -221,6 +221,7 @@ int32_t nst_session_write_checkpoint(nst_session *session, const char *path, nst
     if (!session->optimizer)
         return nst_fail(error, NST_ERR_STATE, "there is nothing to save before the first step");
     status = nst_session_apply_changes(session, error);
+    if (status == NST_ERR_CANCELLED) nst_fail(error, status, "cancelled before a changed option took effect; nothing was saved");
     if (status < 0) return status;
     options = nst_alloc(&session->ctx->memory, length + 1);
     if (!options) return nst_fail_nomem(error, "a checkpoint");

@@ -443,15 +443,12 @@ int32_t nst_session_advance(nst_session *session)
 {
     double start = nst_clock_seconds();
     int32_t status;
-    session->error.text[0] = '\0';
     session->stop = NST_STOP_NONE;
     status = atomic_load(&session->cancel) ? NST_ERR_CANCELLED : advance(session);
     if (status == NST_ERR_CANCELLED) {
         atomic_store(&session->cancel, 0);
         session->stop = NST_STOP_CANCELLED;
         nst_fail(&session->error, status, "cancelled after %u iterations; a further step goes on", session->iteration);
-    } else if (status < 0 && !session->error.text[0]) {
-        nst_fail(&session->error, status, "%s", nst_strerror(status));
     }
     session->seconds += nst_clock_seconds() - start;
     return status;

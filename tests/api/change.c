@@ -343,6 +343,20 @@ static void callbacks_may_change_options(void **state)
     nst_session_free(session);
 }
 
+static void a_sentence_stays_until_the_next_failure(void **state)
+{
+    world *w = *state;
+    nst_session *session = new_session(w->ctx, w->targets, NULL);
+    assert_string_equal(nst_session_error(session), "");
+    assert_int_equal(nst_session_set_option(session, "alpha", "many"), NST_ERR_INVALID_ARG);
+    assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    assert_contains(nst_session_error(session), "alpha");
+    nst_session_cancel(session);
+    assert_int_equal(nst_session_step(session), NST_ERR_CANCELLED);
+    assert_contains(nst_session_error(session), "cancelled");
+    nst_session_free(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +374,7 @@ int main(void)
         test_in_world(several_changes_at_once),
         test_in_world(a_change_can_be_taken_back),
         test_in_world(callbacks_may_change_options),
+        test_in_world(a_sentence_stays_until_the_next_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
