@@ -27,7 +27,7 @@ prepare build-test
 meson test -C build-test --no-rebuild --print-errorlogs || failed=1
 prepare build-asan -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Dtools=false -Dexamples=false
 # shellcheck disable=SC2086 # a list of options
-meson test -C build-asan --no-rebuild --print-errorlogs $sanitized_suites || failed=1
+meson test -C build-asan --no-rebuild --timeout-multiplier 4 --print-errorlogs $sanitized_suites || failed=1
 
 passed=0 broken=0 skipped=0
 for log in build-test/meson-logs/testlog.txt build-asan/meson-logs/testlog.txt; do
