@@ -1,6 +1,5 @@
 #include "base/number.h"
 
-#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,30 +37,18 @@ bool nst_parse_f64(const char *text, double *out)
     return true;
 }
 
-bool nst_parse_i64(const char *text, int64_t *out)
-{
-    char *end;
-    long long value;
-    errno = 0;
-    value = strtoll(text, &end, 10);
-    if (end == text || !only_blanks(end) || errno == ERANGE) return false;
-    *out = value;
-    return true;
-}
-
-const char *nst_format_short(double value, int digits, char buffer[NST_NUMBER_TEXT])
+static void format(double value, int digits, char buffer[NST_NUMBER_TEXT])
 {
     locale_t previous, c = enter_c_locale(&previous);
     snprintf(buffer, NST_NUMBER_TEXT, "%.*g", digits, value);
     leave_c_locale(c, previous);
-    return buffer;
 }
 
 const char *nst_format_f64(double value, char buffer[NST_NUMBER_TEXT])
 {
     for (int digits = 15; digits <= 17; digits++) { /* fewer would turn 10 into 1e+01 */
         double back;
-        nst_format_short(value, digits, buffer);
+        format(value, digits, buffer);
         if (!isfinite(value) || (nst_parse_f64(buffer, &back) && back == value)) break;
     }
     return buffer;

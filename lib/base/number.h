@@ -10,11 +10,8 @@
 
 /* The whole of `text` (leading and trailing blanks allowed) as a finite number. */
 bool nst_parse_f64(const char *text, double *out);
-bool nst_parse_i64(const char *text, int64_t *out);
 
 /* The shortest text that reads back as the same double ("0.1", "1e-05", "nan", "inf"). Returns `buffer`. */
 const char *nst_format_f64(double value, char buffer[NST_NUMBER_TEXT]);
-/* With `digits` significant digits, for people. */
-const char *nst_format_short(double value, int digits, char buffer[NST_NUMBER_TEXT]);
 
 #endif

@@ -6,9 +6,7 @@
  * kernel's job. Sums that become losses are taken in double and in a fixed order.
  *
  * Shapes are (channels C, height H, width W); M = H*W positions. Adding a level: one header that lists the slots it is better
- * at, and one line in table.c. The whole contract: docs/kernels.md.
- *
- */
+ * at, and one line in table.c. The whole contract: docs/kernels.md. */
 #ifndef NST_KERNELS_H
 #define NST_KERNELS_H
 
@@ -77,8 +75,7 @@ typedef struct nst_kernels {
                                 const void *features, const void *target, void *grad);
     /* Sum and sum of squares of every channel, added to sums (C) and squares (C). */
     void (*moments)(const nst_exec *exec, nst_shape shape, const void *features, double *sums, double *squares);
-    /* a += b; non-zero result: every value is finite. */
-    void (*add)(const nst_exec *exec, nst_shape shape, const void *b, void *a);
+    /* Non-zero: no value is infinite or NaN. */
     int (*all_finite)(const nst_exec *exec, nst_shape shape, const void *features);
 
     /* Vectors of n reals, for the optimisers. dot in double over fixed chunks. */

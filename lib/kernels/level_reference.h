@@ -31,7 +31,6 @@ double nst_reference_squared_difference(const nst_exec *exec, nst_shape shape, s
 void nst_reference_difference_backward(const nst_exec *exec, nst_shape shape, size_t row0, size_t row1, nst_real scale,
                                        const void *features, const void *target, void *grad);
 void nst_reference_moments(const nst_exec *exec, nst_shape shape, const void *features, double *sums, double *squares);
-void nst_reference_add(const nst_exec *exec, nst_shape shape, const void *b, void *a);
 int nst_reference_all_finite(const nst_exec *exec, nst_shape shape, const void *features);
 
 double nst_reference_dot(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b);
@@ -46,7 +45,7 @@ void nst_reference_axpby(const nst_exec *exec, size_t n, nst_real alpha, const n
     .pool_forward = nst_reference_pool_forward, .pool_backward = nst_reference_pool_backward,                                  \
     .gram_workspace = nst_reference_gram_workspace, .gram_accumulate = nst_reference_gram_accumulate,                          \
     .matrix_times_features = nst_reference_matrix_times_features, .squared_difference = nst_reference_squared_difference,      \
-    .difference_backward = nst_reference_difference_backward, .moments = nst_reference_moments, .add = nst_reference_add,      \
+    .difference_backward = nst_reference_difference_backward, .moments = nst_reference_moments,                                \
     .all_finite = nst_reference_all_finite, .dot = nst_reference_dot, .axpy = nst_reference_axpy, .axpby = nst_reference_axpby
 
 #endif

@@ -123,11 +123,6 @@ void nst_reference_axpy(const nst_exec *exec, size_t n, nst_real alpha, const ns
     spread(exec, axpy_part, &(vector_task){.count = n, .alpha = alpha, .x = x, .y = y});
 }
 
-void nst_reference_add(const nst_exec *exec, nst_shape shape, const void *b, void *a)
-{
-    nst_reference_axpy(exec, nst_shape_count(shape), 1, b, a);
-}
-
 static void scale_part(void *data, uint32_t part)
 {
     const vector_task *task = data;

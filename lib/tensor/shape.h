@@ -2,7 +2,6 @@
 #ifndef NST_TENSOR_SHAPE_H
 #define NST_TENSOR_SHAPE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* A stack of feature maps, (channels, height, width). How the values lie in memory is the kernel table's business. */
@@ -18,11 +17,6 @@ static inline size_t nst_shape_positions(nst_shape shape)
 static inline size_t nst_shape_count(nst_shape shape)
 {
     return shape.channels * nst_shape_positions(shape);
-}
-
-static inline bool nst_shape_equal(nst_shape a, nst_shape b)
-{
-    return a.channels == b.channels && a.height == b.height && a.width == b.width;
 }
 
 #endif

@@ -318,14 +318,6 @@ static void run_moments(const nst_kernels *k, const nst_exec *exec, const op_cas
     guarded_free(c, &squares);
 }
 
-static void run_add(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
-{
-    guarded a = features(k, exec, c, c->shape, v->a), b = input(k, exec, c, c->shape, v->b);
-    k->add(exec, c->shape, b.data, a.data);
-    take(k, exec, c, c->shape, &a, result);
-    guarded_free(c, &b);
-}
-
 static void run_all_finite(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
     size_t count = nst_shape_count(c->shape), place = count ? (c->row0 * 31 + c->size * 7 + c->out_channels) % count : 0;
@@ -387,7 +379,6 @@ const test_op ops[] = {
     {SLOT(squared_difference), one, run_squared_difference, terms_all, true, true},
     {SLOT(difference_backward), count_in, run_difference_backward, few, false, true},
     {SLOT(moments), count_moments, run_moments, terms_positions, true, false},
-    {SLOT(add), count_in, run_add, NULL, false, false},
     {SLOT(all_finite), one, run_all_finite, NULL, false, false},
     {SLOT(dot), one, run_dot, terms_all, true, false},
     {SLOT(axpy), count_in, run_axpy, few, false, false},
