@@ -39,6 +39,7 @@ int32_t nst_options_new(nst_ctx *ctx, nst_options **out)
 
 int32_t nst_options_copy(const nst_options *options, nst_options **out)
 {
+    nst_error error;
     int32_t status;
     if (!out) return NST_ERR_INVALID_ARG;
     *out = NULL;
@@ -49,11 +50,10 @@ int32_t nst_options_copy(const nst_options *options, nst_options **out)
         (*out)->values[id] = nst_strdup(&options->ctx->memory, options->values[id]);
         if (!(*out)->values[id]) status = NST_ERR_NOMEM;
     }
-    if (status < 0) {
-        nst_options_free(*out);
-        *out = NULL;
-    }
-    return status;
+    if (status >= 0) return NST_OK;
+    nst_options_free(*out);
+    *out = NULL;
+    return nst_ctx_keep_error(options->ctx, nst_fail_nomem(&error, "options"), &error);
 }
 
 void nst_options_free(nst_options *options)
@@ -65,10 +65,9 @@ void nst_options_free(nst_options *options)
     nst_ctx_unref(ctx);
 }
 
-static int32_t find(const nst_options *options, const char *key, nst_error *error)
+static int32_t find(const char *key, nst_error *error)
 {
     int id = nst_option_find(key);
-    (void)options;
     return id >= 0 ? id : nst_fail(error, NST_ERR_NOT_FOUND, "there is no option '%s'", key ? key : "(null)");
 }
 
@@ -76,7 +75,7 @@ int32_t nst_options_set_str(nst_options *options, const char *key, const char *v
 {
     int32_t id;
     if (!options || !value) return NST_ERR_INVALID_ARG;
-    id = find(options, key, &options->error);
+    id = find(key, &options->error);
     return id < 0 ? id : nst_option_store(options, (nst_option_id)id, value, &options->error);
 }
 
@@ -104,7 +103,7 @@ const char *nst_options_get_str(const nst_options *options, const char *key)
 
 int32_t nst_options_get_f64(const nst_options *options, const char *key, double *value)
 {
-    int id = options && value ? nst_option_find(key) : -1;
+    int id = nst_option_find(key);
     double number;
     if (!options || !value) return NST_ERR_INVALID_ARG;
     if (id < 0) return NST_ERR_NOT_FOUND;
@@ -134,7 +133,7 @@ int32_t nst_options_unset(nst_options *options, const char *key)
 {
     int32_t id;
     if (!options) return NST_ERR_INVALID_ARG;
-    id = find(options, key, &options->error);
+    id = find(key, &options->error);
     if (id < 0) return id;
     nst_free(&options->ctx->memory, options->values[id]);
     options->values[id] = NULL;

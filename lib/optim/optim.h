@@ -82,5 +82,7 @@ typedef struct nst_state_visitor {
     void *user;
 } nst_state_visitor;
 int32_t nst_optimizer_visit_state(nst_optimizer *optimizer, const nst_state_visitor *visitor);
+/* Visits a count as a scalar; NST_ERR_CHECKPOINT_FORMAT if what comes back is not an integer in [0, limit]. */
+int32_t nst_visit_count(const nst_state_visitor *visitor, const char *name, uint32_t limit, uint32_t *value);
 
 #endif

@@ -42,7 +42,7 @@ void nst_optimizer_accept_trial(nst_optimizer *optimizer, double f);
 double nst_optimizer_dot(const nst_optimizer *optimizer, const nst_real *a, const nst_real *b);
 /* y += alpha x */
 void nst_optimizer_axpy(const nst_optimizer *optimizer, double alpha, const nst_real *x, nst_real *y);
-/* y = alpha x + beta y; y must be finite even if beta is 0. */
+/* y = alpha x + beta y; with beta = 0, y is not read. */
 void nst_optimizer_axpby(const nst_optimizer *optimizer, double alpha, const nst_real *x, double beta, nst_real *y);
 void nst_optimizer_scale(const nst_optimizer *optimizer, double alpha, nst_real *x);
 void nst_optimizer_copy(const nst_optimizer *optimizer, const nst_real *from, nst_real *to);
@@ -50,8 +50,6 @@ void nst_optimizer_clip(const nst_optimizer *optimizer, nst_real *x);
 
 nst_real *nst_optimizer_alloc_vector(const nst_optimizer *optimizer); /* (n), zeroed; NULL when refused */
 
-/* Visits a count or flag; NST_ERR_CHECKPOINT_FORMAT if what comes back is not an integer in [0, limit]. */
-int32_t nst_visit_count(const nst_state_visitor *visitor, const char *name, uint32_t limit, uint32_t *value);
 int32_t nst_visit_flag(const nst_state_visitor *visitor, const char *name, bool *value);
 
 #endif

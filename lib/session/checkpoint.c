@@ -16,20 +16,8 @@
 
 /* ---- the session's own scalars ---- */
 
-typedef int32_t (*scalar_fn)(void *user, const char *name, double *value);
-
-static int32_t visit_count(scalar_fn scalar, void *user, const char *name, uint32_t limit, uint32_t *value)
-{
-    double number = *value;
-    int32_t status = scalar(user, name, &number);
-    if (status < 0) return status;
-    if (!(number >= 0 && number <= limit) || number != floor(number)) return NST_ERR_CHECKPOINT_FORMAT;
-    *value = (uint32_t)number;
-    return NST_OK;
-}
-
 /* Reads or writes every scalar of the session; the one list of them. */
-static int32_t visit_session(nst_session *session, scalar_fn scalar, void *user)
+static int32_t visit_session(nst_session *session, const nst_state_visitor *visitor)
 {
     struct {
         const char *name;
@@ -44,13 +32,13 @@ static int32_t visit_session(nst_session *session, scalar_fn scalar, void *user)
         {"session/early", NST_STOP_NUMERIC, (uint32_t)session->early},
         {"session/window_count", UINT32_MAX, session->window_count},
     };
-    int32_t status = scalar(user, "session/seconds", &session->seconds);
+    int32_t status = visitor->scalar(visitor->user, "session/seconds", &session->seconds);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0] && status >= 0; i++)
-        status = visit_count(scalar, user, counts[i].name, counts[i].limit, &counts[i].value);
+        status = nst_visit_count(visitor, counts[i].name, counts[i].limit, &counts[i].value);
     for (size_t i = 0; i <= NST_TOLERANCE_WINDOW && status >= 0; i++) {
         char name[32];
         snprintf(name, sizeof name, "session/window%zu", i);
-        status = scalar(user, name, &session->window[i]);
+        status = visitor->scalar(visitor->user, name, &session->window[i]);
     }
     if (status < 0) return status;
     session->scale = counts[0].value;
@@ -64,13 +52,13 @@ static int32_t visit_session(nst_session *session, scalar_fn scalar, void *user)
     return NST_OK;
 }
 
-static int32_t visit_terms(nst_session *session, scalar_fn scalar, void *user)
+static int32_t visit_terms(nst_session *session, const nst_state_visitor *visitor)
 {
     int32_t status = NST_OK;
     for (size_t i = 0; i < session->term_count && status >= 0; i++) {
         char name[48];
         snprintf(name, sizeof name, "session/term%zu", i);
-        status = scalar(user, name, &session->terms[i].value);
+        status = visitor->scalar(visitor->user, name, &session->terms[i].value);
     }
     return status;
 }
@@ -175,8 +163,8 @@ static int32_t collect_state(nst_session *session, collector *c)
     nst_state_visitor visitor = {collect_array, collect_scalar, c};
     int32_t status;
     c->prefix = "";
-    status = visit_session(session, collect_scalar, c);
-    if (status >= 0) status = visit_terms(session, collect_scalar, c);
+    status = visit_session(session, &visitor);
+    if (status >= 0) status = visit_terms(session, &visitor);
     c->prefix = "optimizer/";
     if (status >= 0) status = nst_optimizer_visit_state(session->optimizer, &visitor);
     settle(c);
@@ -334,11 +322,11 @@ static int32_t open_blank(nst_session *session, nst_error *error)
 }
 
 /* Names and weights are the objective's; the values are what was saved. */
-static int32_t read_terms(restoring *r, nst_session *session)
+static int32_t read_terms(nst_session *session, const nst_state_visitor *visitor)
 {
     session->term_count = nst_objective_term_count(session->objective);
     for (size_t i = 0; i < session->term_count; i++) session->terms[i] = nst_objective_get_term(session->objective, i);
-    return visit_terms(session, restore_scalar, r);
+    return visit_terms(session, visitor);
 }
 
 static int32_t read_state(restoring *r, nst_session *session)
@@ -347,13 +335,13 @@ static int32_t read_state(restoring *r, nst_session *session)
     uint32_t past;
     int32_t status;
     r->prefix = "";
-    status = visit_session(session, restore_scalar, r);
+    status = visit_session(session, &visitor);
     if (status < 0) return status;
     past = session->past_evaluations;
     status = check_demand(r, session);
     if (status >= 0) status = open_blank(session, r->error);
     session->past_evaluations = past;
-    if (status >= 0) status = read_terms(r, session);
+    if (status >= 0) status = read_terms(session, &visitor);
     r->prefix = "optimizer/";
     if (status >= 0) status = nst_optimizer_visit_state(session->optimizer, &visitor);
     return status;
