@@ -10,9 +10,9 @@
 
 NST_BEGIN_DECLS
 
-/* Memory for everything the library allocates itself (libpng, libjpeg and the BLAS use their own). allocate() returns `size` bytes
- * aligned to `alignment` (a power of two, at most 64) or NULL; release() takes what allocate() returned, never NULL.
- * Called from any thread. */
+/* Memory for everything the library allocates itself (libpng, libjpeg, zlib, jansson, Little CMS and the BLAS use their own).
+ * allocate() returns `size` bytes aligned to `alignment` (a power of two, at most 64) or NULL; release() takes what allocate()
+ * returned, never NULL. Called from any thread. */
 typedef struct nst_allocator {
     uint32_t size;     /* sizeof(nst_allocator) */
     uint32_t reserved; /* 0 */

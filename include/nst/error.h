@@ -2,7 +2,8 @@
  *
  * Functions that can fail return an int32_t: 0 or positive is success, negative is one of these codes. Numbers are never reused.
  * The sentence that says what was wrong and what to do is kept on the handle the call was made on: nst_ctx_error() for calls on a
- * context, model, image or targets, nst_options_error() and nst_session_error() for those two.
+ * context, model, image or targets, nst_options_error() and nst_session_error() for those two. Calls that only look, calls refused
+ * as NST_ERR_BUSY, and calls with NULL where it is not allowed may leave none: nst_strerror() has a text for every code.
  */
 #ifndef NST_ERROR_H
 #define NST_ERROR_H

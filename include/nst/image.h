@@ -43,7 +43,7 @@ typedef struct nst_save_params {
 /* Copies the caller's pixels. `pixels` holds desc->height rows. NST_ERR_LIMIT above the context's max_pixels. */
 NST_API int32_t nst_image_new(nst_ctx *ctx, const nst_image_desc *desc, const void *pixels, nst_image **out);
 
-/* Decode PNG or JPEG, told apart by content, never by name. Limits (docs/limits in SECURITY.md) are checked before memory is taken.
+/* Decode PNG or JPEG, told apart by content, never by name. Limits (SECURITY.md) are checked before memory is taken.
  * `path` is passed to the operating system as it is. NST_ERR_IO, NST_ERR_IMAGE_FORMAT, NST_ERR_LIMIT, NST_ERR_UNSUPPORTED. */
 NST_API int32_t nst_image_load(nst_ctx *ctx, const char *path, nst_image **out);
 NST_API int32_t nst_image_load_memory(nst_ctx *ctx, const void *data, uint64_t length, nst_image **out);

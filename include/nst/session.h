@@ -78,8 +78,9 @@ NST_API void nst_session_free(nst_session *session);
  * NST_ERR_NOMEM (call again to retry), NST_ERR_NUMERIC, NST_ERR_BUSY. */
 NST_API int32_t nst_session_step(nst_session *session);
 
-/* step() until done. `callback` (may be NULL) runs after every step in the calling thread; it may use every getter, and stops the
- * run by returning anything but 0: run() then returns NST_ERR_CANCELLED and nst_session_callback_result() the value. */
+/* step() until done. `callback` (may be NULL) runs after every step in the calling thread; it may use every getter, change options
+ * and save, but not free the session. It stops the run by returning anything but 0: run() then returns NST_ERR_CANCELLED and
+ * nst_session_callback_result() the value. */
 typedef int32_t (*nst_progress_fn)(void *user, nst_session *session, const nst_progress *progress);
 NST_API int32_t nst_session_run(nst_session *session, nst_progress_fn callback, void *user);
 NST_API int32_t nst_session_callback_result(const nst_session *session);
