@@ -112,6 +112,7 @@ typedef struct job {
     int image;
     size_t width, height;
     const _Atomic int *cancel;
+    nst_error *error;
     nst_target_entry *fresh;
     bool tapped[NST_MAX_LAYERS];
     bool any_tapped;
@@ -147,7 +148,7 @@ static int32_t compute_entry(job *work, nst_target_entry *entry, const void *fea
     const nst_loss_class *class = entry->request.class;
     nst_memory *memory = &work->targets->ctx->memory;
     void *workspace = nst_alloc(memory, class->workspace_bytes(work->tools->kernels, entry->shape));
-    if (!workspace) return NST_ERR_NOMEM;
+    if (!workspace) return nst_fail_nomem(work->error, "target statistics");
     class->target_accumulate(work->tools, entry->shape, 0, entry->shape.height, features, entry->data, workspace);
     if (class->target_finish) class->target_finish(entry->shape, entry->data);
     nst_free(memory, workspace);
@@ -173,7 +174,6 @@ static int32_t run_pass(job *work, const nst_real *picture, nst_error *error)
     if (status < 0) return status;
     status = nst_pass_forward(pass, picture, observe, work);
     nst_pass_free(pass);
-    if (status == NST_ERR_NOMEM) nst_fail_nomem(error, "target statistics");
     return status;
 }
 
@@ -210,7 +210,7 @@ int32_t nst_targets_prepare(nst_targets *targets, const nst_loss_tools *tools, c
                             nst_error *error)
 {
     job work = {.targets = targets, .tools = tools, .network = network, .image = image, .width = width, .height = height,
-                .cancel = cancel};
+                .cancel = cancel, .error = error};
     int32_t status;
     nst_mutex_lock(targets->lock);
     status = add_missing(&work, requests, count, error);
