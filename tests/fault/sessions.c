@@ -1,7 +1,7 @@
 /* Every allocation of a run fails in turn: making, stepping through scales and a change of plan, saving, resuming, reading. Each
  * failure is NST_ERR_NOMEM with a sentence, the call can be repeated, the run ends with the bytes of the undisturbed one, and
  * nothing is left behind. */
-#include "../api/support.h"
+#include "support.h"
 
 static const char *const checkpoint = "fault_sessions.safetensors";
 
