@@ -6,14 +6,16 @@
 /* name, letter, commands, value, argument, choices, minimum, maximum, doc; in the order of cli_flag_id */
 const cli_flag cli_flags[FLAG_COUNT] = {
     {"output", 'o', CMD_PICTURES | CMD_WEIGHTS, VALUE_FILE, "FILE", "", 0, 0,
-     "Where the result goes: .png or .jpg. '-' writes PNG to standard output (stylize and reconstruct)."},
+     "Where the result goes: .png or .jpg; sweep: .png; weights convert: .safetensors. '-' writes PNG to standard output (stylize "
+     "and reconstruct)."},
     {"weights", 'w', CMD_PICTURES, VALUE_FILE, "FILE|NAME", "", 0, 0,
      "The network: a .safetensors, .pth or .h5 file, or a name: vgg19, vgg16, untrained. Without it $NST_WEIGHTS, then the first "
      "vgg19 found where 'nst weights' looks, then untrained."},
     {"params", 0, CMD_PICTURES, VALUE_FILE, "FILE", "", 0, 0,
      "Options from a JSON file, or those stored in a PNG that nst wrote. Flags on the command line override them."},
     {"layers", 0, CMD_RECONSTRUCT, VALUE_TEXT, "LIST", "", 0, 0,
-     "The layers to reconstruct from, each with an optional weight: relu4_2 or relu1_1,relu2_1:0.5."},
+     "The layers to reconstruct from, each with an optional weight: relu4_2 or relu1_1,relu2_1:0.5. "
+     "Without it the default of content-layers or style-layers."},
     {"vary", 0, CMD_SWEEP, VALUE_TEXT, "OPTION=VALUES", "", 0, 0,
      "An option and the values it takes, separated by ',', or by ';' for options that are lists themselves. The first makes the "
      "columns of the sheet, the others the rows. 'layers' means content-layers."},
@@ -29,7 +31,7 @@ const cli_flag cli_flags[FLAG_COUNT] = {
      "style:NAME. With --resume the file is continued."},
     {"checkpoint", 0, CMD_RUNS, VALUE_FILE, "FILE", "", 0, 0,
      "Save the whole state of the run now and then, when interrupted and at the end, for --resume. A checkpoint that cannot "
-     "be written is a warning."},
+     "be written during the run is a warning."},
     {"checkpoint-every", 0, CMD_RUNS, VALUE_INT, "N", "", 1, 1000000, "Iterations between checkpoints; 50 if not given."},
     {"resume", 0, CMD_RUNS, VALUE_FILE, "FILE", "", 0, 0,
      "Go on from a checkpoint of a run with the same images and network. Its options apply; those given again override them "

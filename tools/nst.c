@@ -16,7 +16,7 @@ const cli_command cli_commands[] = {
      "nst photo.jpg a.jpg b.jpg -o out.png --style-weights 1,3 --init noise --seed 7\n"
      "nst photo.jpg painting.jpg -o - --quiet | display\n",
      2, -1, "*", cli_stylize},
-    {"reconstruct", "content|style IMAGE --layers LAYER[,LAYER...] -o OUT [options]",
+    {"reconstruct", "content|style IMAGE [--layers LAYER[,LAYER...]] -o OUT [options]",
      "make a picture from what the network keeps of an image",
      "Starts from noise and finds a picture with the same content features (content) or the same style statistics (style, a "
      "texture) as IMAGE at the given layers.",

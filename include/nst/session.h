@@ -40,7 +40,7 @@ typedef struct nst_progress {
     uint32_t evaluations; /* of loss and gradient, over all scales */
     uint32_t scale, scales; /* 1-based number of the scale the values below belong to, and how many there are */
     uint32_t width, height; /* of that scale, pixels */
-    uint32_t terms;         /* per-layer terms nst_session_get_terms() can tell */
+    uint32_t terms;         /* per-layer terms nst_session_get_term() can tell */
     double loss;            /* the objective: content + style + tv, each weighted */
     double content, style, tv;
     double gradient_norm;   /* Euclidean, over the picture in 0..1 units */
