@@ -140,7 +140,7 @@ def users_stay_outside(root):
         if path.name in exempt:
             continue
         found += [f"{path.relative_to(root)}: includes lib header {header}" for header in includes(path)
-                  if header.startswith(rooms) or header.startswith("../")]
+                  if header.startswith(rooms) or "lib/" in header]
     return found
 
 
