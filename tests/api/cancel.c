@@ -183,10 +183,16 @@ static void changes_survive_cancelling(void **state)
     empty_world(&w);
 }
 
-static void *cancel_soon(void *session)
+typedef struct impatience {
+    nst_session *session;
+    struct timespec delay;
+} impatience;
+
+static void *cancel_soon(void *argument)
 {
-    nanosleep(&(struct timespec){0, 3000000}, NULL);
-    nst_session_cancel(session);
+    const impatience *me = argument;
+    nanosleep(&me->delay, NULL);
+    nst_session_cancel(me->session);
     return NULL;
 }
 
@@ -197,10 +203,12 @@ static void another_thread_may_cancel(void **state)
     nst_session *session = new_session(w->ctx, w->targets, "iterations", "30", NULL);
     trace expected = trace_of(calm);
     record end = expected.records[expected.count - 1], now;
+    impatience soon = {session, {0, 1000000}};
     int32_t status;
     pthread_t thread;
     do {
-        assert_int_equal(pthread_create(&thread, NULL, cancel_soon, session), 0);
+        if (soon.delay.tv_nsec < 800000000) soon.delay.tv_nsec += soon.delay.tv_nsec / 4; /* or a slow machine would never get anywhere */
+        assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &soon), 0);
         status = nst_session_run(session, NULL, NULL);
         pthread_join(thread, NULL);
     } while (status == NST_ERR_CANCELLED);
