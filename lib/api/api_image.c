@@ -199,12 +199,11 @@ const char *nst_image_get_text(const nst_image *image, const char *key)
 
 int32_t nst_image_resize(const nst_image *image, uint32_t width, uint32_t height, nst_image **out)
 {
+    nst_ctx *ctx = image ? image->ctx : NULL;
     nst_error error;
-    int32_t status;
-    if (!image) return NST_ERR_INVALID_ARG;
-    status = check_new(image->ctx, image, "image", out, &error);
+    int32_t status = check_new(ctx, image, "image", out, &error);
     if (status >= 0) status = nst_image_resample(image, width, height, out, &error);
-    return nst_ctx_keep_error(image->ctx, status, &error);
+    return nst_ctx_keep_error(ctx, status, &error);
 }
 
 static int32_t share_with_text(const nst_image *image, const char *key, const char *value, nst_image **out, nst_error *error)
@@ -220,13 +219,12 @@ static int32_t share_with_text(const nst_image *image, const char *key, const ch
 
 int32_t nst_image_with_text(nst_image *image, const char *key, const char *value, nst_image **out)
 {
+    nst_ctx *ctx = image ? image->ctx : NULL;
     nst_error error;
-    int32_t status;
-    if (!image) return NST_ERR_INVALID_ARG;
-    status = check_new(image->ctx, key, "key", out, &error);
-    if (status >= 0) status = check_new(image->ctx, value, "value", out, &error);
+    int32_t status = check_new(ctx, key, "key", out, &error);
+    if (status >= 0) status = check_new(ctx, value, "value", out, &error);
     if (status >= 0) status = share_with_text(image, key, value, out, &error);
-    return nst_ctx_keep_error(image->ctx, status, &error);
+    return nst_ctx_keep_error(ctx, status, &error);
 }
 
 /* ---- out ---- */
