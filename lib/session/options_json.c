@@ -53,7 +53,8 @@ int32_t nst_options_parse_json(nst_options *options, const char *text, size_t le
         return nst_fail(error, NST_ERR_PARAMS_FORMAT, "parameters must be one JSON object");
     }
     status = nst_options_copy(options, &scratch);
-    if (status >= 0) status = store_members(scratch, root, error);
+    if (status < 0) nst_fail_nomem(error, "parameters");
+    else status = store_members(scratch, root, error);
     if (status >= 0) swap_values(options, scratch);
     nst_options_free(scratch);
     json_decref(root);
