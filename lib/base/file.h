@@ -31,8 +31,9 @@ void nst_bytes_close(nst_bytes *bytes);
 int32_t nst_bytes_read(const nst_bytes *bytes, size_t offset, void *buffer, size_t count, nst_error *error);
 
 /* Writes a file so that `path` holds either its old content or all of the new: a temporary file in the same folder, fsync,
- * rename, fsync of the folder. A symlink is followed; mode and, where allowed, owner of an existing file are kept; a hard link
- * to it keeps the old content. Devices and pipes are written straight through. `produce` writes to the nst_writer it gets. */
+ * rename, fsync of the folder. A symlink to a file is followed, one that leads nowhere is replaced; mode and, where allowed,
+ * owner of an existing file are kept; a hard link to it keeps the old content. Devices and pipes are written straight through.
+ * `produce` writes to the nst_writer it gets. */
 typedef int32_t (*nst_produce_fn)(void *user, const nst_writer *writer, nst_error *error);
 int32_t nst_file_replace(nst_ctx *ctx, const char *path, bool overwrite, nst_produce_fn produce, void *user, nst_error *error);
 

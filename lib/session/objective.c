@@ -1,6 +1,7 @@
 #include "session/objective.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "session/schedule.h"
@@ -302,9 +303,9 @@ size_t nst_objective_term_count(const nst_objective *objective)
 nst_objective_term nst_objective_get_term(const nst_objective *objective, size_t index)
 {
     const part *p = &objective->parts[index];
-    return (nst_objective_term){p->loss.class->kind,
-                                p->layer == NST_PIXELS ? "pixels" : objective->network->layers[p->layer].name,
-                                p->layer_weight * p->loss.factor, p->loss.value};
+    nst_objective_term term = {.kind = p->loss.class->kind, .weight = p->layer_weight * p->loss.factor, .value = p->loss.value};
+    snprintf(term.layer, sizeof term.layer, "%s", p->layer == NST_PIXELS ? "pixels" : objective->network->layers[p->layer].name);
+    return term;
 }
 
 const char *nst_objective_trouble(const nst_objective *objective)

@@ -13,7 +13,7 @@ typedef struct nst_objective nst_objective;
 
 typedef struct nst_objective_term {
     const char *kind;  /* "content", "style", "tv" */
-    const char *layer; /* "relu4_2", "pixels" */
+    char layer[16];    /* "relu4_2", "pixels": a copy, terms outlive their network */
     double weight;     /* of the layer, times the formula's factor */
     double value;      /* weighted */
 } nst_objective_term;
