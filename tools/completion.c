@@ -40,9 +40,9 @@ static void bash_case(const help_entry *entry, unsigned commands)
 {
     (void)commands;
     if (!*entry->choices) return;
-    printf("    --%s) COMPREPLY=($(compgen -W '", entry->name);
+    printf("    --%s) mapfile -t COMPREPLY < <(compgen -W '", entry->name);
     put_choices(entry->choices);
-    printf("' -- \"$word\")); %s;;\n", entry->takes_file ? "compopt -o default; return " : "return ");
+    printf("' -- \"$word\"); %s;;\n", entry->takes_file ? "compopt -o default; return " : "return ");
 }
 
 static unsigned wanted_commands;
@@ -65,10 +65,10 @@ static void complete_bash(void)
         visit_entries(bash_word);
         printf("' ;;\n");
     }
-    printf("    esac\n    if [[ $word == -* ]]; then\n        COMPREPLY=($(compgen -W \"$flags\" -- \"$word\"))\n"
-           "    elif [[ $COMP_CWORD == 1 ]]; then\n        COMPREPLY=($(compgen -W '");
+    printf("    esac\n    if [[ $word == -* ]]; then\n        mapfile -t COMPREPLY < <(compgen -W \"$flags\" -- \"$word\")\n"
+           "    elif [[ $COMP_CWORD == 1 ]]; then\n        mapfile -t COMPREPLY < <(compgen -W '");
     put_command_names();
-    printf("' -- \"$word\") $(compgen -f -- \"$word\"))\n    else\n        COMPREPLY=($(compgen -f -- \"$word\"))\n    fi\n}\n"
+    printf("' -- \"$word\"; compgen -f -- \"$word\")\n    else\n        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n    fi\n}\n"
            "complete -o filenames -F _nst nst\n");
 }
 

@@ -171,8 +171,6 @@ int job_load_model(cli_job *job)
         return CLI_FORMAT;
     }
     if (status < 0) return cli_fail(status, nst_ctx_error(job->ctx));
-    if (!wanted && strcmp(job->model_info.name, "untrained") == 0 && !getenv("NST_WEIGHTS"))
-        say_warning("no VGG weights found, so untrained filters are used and the picture is only a rough one; see 'nst weights'");
     return CLI_OK;
 }
 

@@ -121,6 +121,10 @@ int32_t nst_image_load(nst_ctx *ctx, const char *path, nst_image **out)
     void *arguments[2] = {ctx, out};
     int32_t status = check_new(ctx, path, "path", out, &error);
     if (status >= 0) status = nst_file_use(path, decode_file, arguments, &error);
+    if (status < 0 && path && !strstr(error.text, path)) { /* the codecs know bytes, not names */
+        nst_error about = error;
+        nst_fail(&error, status, "'%s': %s", path, about.text);
+    }
     return nst_ctx_keep_error(ctx, status, &error);
 }
 

@@ -65,17 +65,11 @@ void nst_options_free(nst_options *options)
     nst_ctx_unref(ctx);
 }
 
-static int32_t find(const char *key, nst_error *error)
-{
-    int id = nst_option_find(key);
-    return id >= 0 ? id : nst_fail(error, NST_ERR_NOT_FOUND, "there is no option '%s'", key ? key : "(null)");
-}
-
 int32_t nst_options_set_str(nst_options *options, const char *key, const char *value)
 {
     int32_t id;
     if (!options || !value) return NST_ERR_INVALID_ARG;
-    id = find(key, &options->error);
+    id = nst_option_require(key, &options->error);
     return id < 0 ? id : nst_option_store(options, (nst_option_id)id, value, &options->error);
 }
 
@@ -133,7 +127,7 @@ int32_t nst_options_unset(nst_options *options, const char *key)
 {
     int32_t id;
     if (!options) return NST_ERR_INVALID_ARG;
-    id = find(key, &options->error);
+    id = nst_option_require(key, &options->error);
     if (id < 0) return id;
     nst_free(&options->ctx->memory, options->values[id]);
     options->values[id] = NULL;

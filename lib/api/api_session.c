@@ -271,12 +271,10 @@ const char *nst_session_get_option(const nst_session *session, const char *key)
 int32_t nst_session_set_option(nst_session *session, const char *key, const char *value)
 {
     int32_t status;
-    int id;
     if (!session || !value) return NST_ERR_INVALID_ARG;
-    id = nst_option_find(key);
     if (!enter(session)) return NST_ERR_BUSY;
-    if (id < 0) status = nst_fail(&session->error, NST_ERR_NOT_FOUND, "there is no option '%s'", key ? key : "(null)");
-    else status = nst_session_change(session, (nst_option_id)id, value, &session->error);
+    status = nst_option_require(key, &session->error);
+    if (status >= 0) status = nst_session_change(session, (nst_option_id)status, value, &session->error);
     leave(session);
     return status;
 }

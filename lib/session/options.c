@@ -2,6 +2,7 @@
 #include "session/options.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -24,7 +25,8 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "Weight of the style loss. The dialect's own when not given: neural-style 100, gatys-paper 1000, gatys-code 1000, normalised 1.",
      0, 1e30, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_RESTART, SINCE_0_1, "tv", "auto", "", "", "objective",
-     "Weight of the total variation loss, which smooths. The dialect's own when not given: neural-style 0.001, the others 0.", 0,
+     "Weight of the total variation loss, which smooths. When not given: 0.001 in the dialect neural-style with weights that see "
+     "pixels in 0..255 (preprocessing caffe), else 0.", 0,
      1e30, {0}},
     {ENTRY, NST_OPTION_LAYERS, NST_CHANGE_PLAN, SINCE_0_1, "content-layers", "relu4_2", "", "", "objective",
      "Layers whose features the picture shares with the content image, each with an optional weight: relu4_2:1,relu3_1:0.5.", 0,
@@ -92,6 +94,17 @@ int nst_option_find(const char *key)
     for (int id = 0; key && id < NST_OPT_COUNT; id++)
         if (same_key(key, table[id].key)) return id;
     return -1;
+}
+
+int32_t nst_option_require(const char *key, nst_error *error)
+{
+    char list[NST_ERROR_TEXT / 2] = "";
+    size_t length = 0;
+    int id = nst_option_find(key);
+    if (id >= 0) return id;
+    for (id = 0; id < NST_OPT_COUNT && length < sizeof list; id++)
+        length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", id ? ", " : "", table[id].key);
+    return nst_fail(error, NST_ERR_NOT_FOUND, "there is no option '%.80s'; there are: %s", key ? key : "(null)", list);
 }
 
 const char *nst_option_text(const nst_options *options, nst_option_id id)

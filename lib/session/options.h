@@ -46,6 +46,8 @@ struct nst_options {
 const nst_option_info *nst_option_entry(nst_option_id id);
 /* -1 for an unknown key; '_' and '-' are the same. */
 int nst_option_find(const char *key);
+/* The same, with NST_ERR_NOT_FOUND and a sentence that lists the options there are. */
+int32_t nst_option_require(const char *key, nst_error *error);
 /* The canonical text of an option, set or default. */
 const char *nst_option_text(const nst_options *options, nst_option_id id);
 /* For INT, FLOAT, BOOL and CHOICE (its index); `value` is NaN for "auto". */

@@ -150,6 +150,7 @@ static double number_or(const nst_options *options, nst_option_id id, double aut
     return isnan(value) ? automatic : value;
 }
 
+/* After the network: a smoothing weight chosen for features of pixels in 0..255 drowns those of networks that see smaller numbers. */
 static void resolve_scalars(const nst_options *options, nst_settings *out)
 {
     nst_dialect_defaults defaults;
@@ -157,7 +158,7 @@ static void resolve_scalars(const nst_options *options, nst_settings *out)
     defaults = nst_dialect_get_defaults(out->dialect);
     out->alpha = number_or(options, NST_OPT_ALPHA, defaults.alpha);
     out->beta = number_or(options, NST_OPT_BETA, defaults.beta);
-    out->tv = number_or(options, NST_OPT_TV, defaults.tv);
+    out->tv = number_or(options, NST_OPT_TV, out->network.preprocessing == NST_PREPROCESSING_CAFFE ? defaults.tv : 0);
     out->style_scale = nst_option_number(options, NST_OPT_STYLE_SCALE);
     out->init = (nst_init)nst_option_number(options, NST_OPT_INIT);
     out->init_noise = nst_option_number(options, NST_OPT_INIT_NOISE);
@@ -198,9 +199,9 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
 {
     int32_t status;
     memset(out, 0, sizeof *out);
-    resolve_scalars(options, out);
     resolve_optimizer(options, &out->optim);
     status = resolve_network(options, &model->weights, &out->network, error);
+    if (status >= 0) resolve_scalars(options, out);
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
     if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);
     if (status >= 0) note_automatic(style_count, out);

@@ -170,9 +170,11 @@ static int32_t open_file(nst_ctx *ctx, const char *path, nst_weights *out, nst_e
     return status;
 }
 
-static int32_t open_untrained(nst_ctx *ctx, const char *why, nst_weights *out, nst_error *error)
+static int32_t open_untrained(nst_ctx *ctx, bool asked_for, nst_weights *out, nst_error *error)
 {
-    nst_log(ctx, NST_LOG_INFO, "weights: untrained (seeded random filters)%s", why);
+    if (asked_for) nst_log(ctx, NST_LOG_INFO, "weights: untrained (seeded random filters)");
+    else nst_log(ctx, NST_LOG_WARNING, "no VGG weights found: untrained filters are used and the picture is only a rough one; "
+                                       "see 'nst weights' or docs/weights.md");
     return nst_weights_untrained(ctx, UNTRAINED_WIDTH, 0, out, error);
 }
 
@@ -181,11 +183,11 @@ int32_t nst_weights_open(nst_ctx *ctx, const char *name, nst_weights *out, nst_e
     const char *chosen = name ? name : environment("NST_WEIGHTS");
     char path[PATH_CAPACITY] = "";
     *out = (nst_weights){.ctx = ctx};
-    if (chosen && strcmp(chosen, "untrained") == 0) return open_untrained(ctx, "", out, error);
+    if (chosen && strcmp(chosen, "untrained") == 0) return open_untrained(ctx, true, out, error);
     if (chosen && find_published(chosen) < 0) return open_file(ctx, chosen, out, error);
     nst_weights_candidates(ctx, chosen ? chosen : "vgg19", take_first, path, error);
     if (path[0]) return open_file(ctx, path, out, error);
-    if (!chosen) return open_untrained(ctx, "; no vgg19 was found", out, error);
+    if (!chosen) return open_untrained(ctx, false, out, error);
     return nst_fail(error, NST_ERR_NOT_FOUND,
                     "no file for '%s' in any of the places where weights are looked for; 'nst weights list' "
                     "shows them",

@@ -431,7 +431,7 @@ static void automatic_options_appear_as_what_they_came_to(void **state)
     world *w = *state;
     nst_targets *two = new_targets(w, w->content, w->style, w->style);
     nst_session *session = new_session(w->ctx, two, NULL);
-    static const char *const expected[][2] = {{"alpha", "5"}, {"beta", "100"}, {"tv", "0.001"}, {"style-weights", "1,1"},
+    static const char *const expected[][2] = {{"alpha", "5"}, {"beta", "100"}, {"tv", "0"}, {"style-weights", "1,1"},
                                               {"padding", "zero"}, {"preprocessing", "torch"}, {"precision", "fp32"},
                                               {"init", "content"}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)

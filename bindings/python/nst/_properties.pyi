@@ -95,8 +95,8 @@ class OptionProperties:
     def beta(self) -> None: ...
     @property
     def tv(self) -> Optional[float]:
-        """Weight of the total variation loss, which smooths. The dialect's own when not given: neural-style 0.001, the
-        others 0.
+        """Weight of the total variation loss, which smooths. When not given: 0.001 in the dialect neural-style with
+        weights that see pixels in 0..255 (preprocessing caffe), else 0.
 
         Default: auto. From 0 to 1e+30.
         """

@@ -365,6 +365,8 @@ def transfer(content: ImageSource, *styles: ImageSource, model: ModelSource = No
     Images are anything that nst.Image() takes. model: a Model, a weights file or a known name; None is the first one found. init:
     where to start, a word of the option or a picture. callback(progress) runs after every step. Everything else is an option.
     """
+    if not styles:
+        raise ValueError("transfer() needs at least one style image")
     with Targets(content, *styles, model=model, context=context) as targets, Session(targets, init=init, **options) as session:
         return session.run(callback)
 
