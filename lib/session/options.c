@@ -190,7 +190,7 @@ static int32_t check_number(const nst_option_info *entry, const char *value, cha
     if (!nst_parse_f64(value, &number) || !in_range(entry, number)) return out_of_range(entry, value, error);
     if (entry->type == NST_OPTION_INT && (number != floor(number) || fabs(number) > max_int))
         return out_of_range(entry, value, error);
-    nst_format_f64(number, canonical);
+    nst_format_f64(number == 0 ? 0 : number, canonical); /* JSON knows no -0 */
     if (entry->type == NST_OPTION_INT) { /* 1e+06 is a number but not how people write a count */
         int64_t whole = (int64_t)number;
         char *p = canonical + NST_NUMBER_TEXT - 1;

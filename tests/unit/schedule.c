@@ -1,0 +1,92 @@
+/* Sizes of scales and styles, and how iterations are shared. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "session/schedule.h"
+
+static nst_schedule schedule_of(size_t size, size_t scales, uint32_t width, uint32_t height)
+{
+    nst_settings settings = {.size = size, .scales = scales};
+    nst_image image = {.width = width, .height = height};
+    nst_schedule schedule;
+    nst_schedule_make(&settings, &image, &schedule);
+    return schedule;
+}
+
+static void sizes_halve_and_keep_the_shape(void **state)
+{
+    static const struct { size_t size, scales; uint32_t width, height; size_t coarse_width, coarse_height, fine_width, fine_height; } cases[] = {
+        {512, 1, 1024, 683, 512, 342, 512, 342}, {512, 3, 683, 1024, 85, 128, 342, 512}, {0, 1, 77, 33, 77, 33, 77, 33},
+        {0, 2, 77, 33, 39, 17, 77, 33},          {100, 1, 1, 1, 100, 100, 100, 100},     {65535, 1, 10, 10, 65535, 65535, 65535, 65535},
+        {64, 12, 64, 64, 1, 1, 64, 64},          {10, 1, 65535, 1, 10, 1, 10, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        nst_schedule schedule = schedule_of(cases[i].size, cases[i].scales, cases[i].width, cases[i].height);
+        assert_int_equal(schedule.count, cases[i].scales);
+        assert_int_equal(schedule.scales[0].width, cases[i].coarse_width);
+        assert_int_equal(schedule.scales[0].height, cases[i].coarse_height);
+        assert_int_equal(schedule.scales[schedule.count - 1].width, cases[i].fine_width);
+        assert_int_equal(schedule.scales[schedule.count - 1].height, cases[i].fine_height);
+    }
+}
+
+/* Every scale is half of the one above, to the pixel, whatever the sizes. */
+static void every_scale_is_half_of_the_next(void **state)
+{
+    (void)state;
+    for (uint32_t width = 1; width < 400; width += 7) {
+        nst_schedule schedule = schedule_of(width, 6, 3 * width, 2 * width + 1);
+        for (size_t i = 0; i + 1 < schedule.count; i++) {
+            size_t twice = 2 * schedule.scales[i].width, fine = schedule.scales[i + 1].width;
+            assert_true(twice + 2 >= fine && (twice <= fine + 1 || twice == 2));
+        }
+        assert_int_equal(schedule.scales[5].width, width);
+    }
+}
+
+static void styles_follow_the_longer_side(void **state)
+{
+    static const struct { uint32_t width, height; double scale; size_t to_width, to_height; } cases[] = {
+        {300, 150, 1, 512, 256}, {150, 300, 1, 256, 512}, {300, 150, 0.5, 256, 128}, {300, 150, 2, 1024, 512}, {9, 9, 0.01, 5, 5},
+        {10000, 1, 1, 512, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        nst_image style = {.width = cases[i].width, .height = cases[i].height};
+        size_t width, height;
+        nst_schedule_style_size(&style, cases[i].scale, 512, 342, &width, &height);
+        assert_int_equal(width, cases[i].to_width);
+        assert_int_equal(height, cases[i].to_height);
+    }
+}
+
+static void iterations_are_shared_to_the_last(void **state)
+{
+    (void)state;
+    for (size_t scales = 1; scales <= 12; scales++) {
+        nst_schedule schedule = {.count = scales};
+        for (uint32_t total = 0; total <= 60; total++) {
+            uint32_t sum = 0, before = UINT32_MAX;
+            for (size_t i = 0; i < scales; i++) {
+                uint32_t share = nst_schedule_iterations(&schedule, total, i);
+                assert_true(share <= before && share + 1 >= (total + scales - 1) / scales);
+                before = share;
+                sum += share;
+            }
+            assert_int_equal(sum, total);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_halve_and_keep_the_shape),
+        cmocka_unit_test(every_scale_is_half_of_the_next),
+        cmocka_unit_test(styles_follow_the_longer_side),
+        cmocka_unit_test(iterations_are_shared_to_the_last),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

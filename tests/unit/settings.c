@@ -1,0 +1,182 @@
+/* What options come to for a model. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "nst/nst.h"
+#include "session/settings.h"
+
+typedef struct world {
+    nst_ctx *ctx;
+    nst_model *model;
+    nst_options *options;
+} world;
+
+static int setup(void **state)
+{
+    static world w;
+    if (nst_ctx_new(NULL, &w.ctx) < 0 || nst_model_new_untrained(w.ctx, 1, 1, &w.model) < 0 || nst_options_new(w.ctx, &w.options) < 0)
+        return -1;
+    *state = &w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world *w = *state;
+    nst_options_free(w->options);
+    nst_model_unref(w->model);
+    nst_ctx_unref(w->ctx);
+    return 0;
+}
+
+static nst_settings resolve(world *w, bool has_content, size_t styles)
+{
+    nst_settings settings;
+    nst_error error = {""};
+    if (nst_settings_resolve(w->options, w->model, has_content, styles, &settings, &error) < 0) fail_msg("%s", error.text);
+    return settings;
+}
+
+static void set(world *w, const char *key, const char *value)
+{
+    assert_int_equal(nst_options_set_str(w->options, key, value), NST_OK);
+}
+
+static const char *layer_name(const world *w, const nst_layer_choice *choice)
+{
+    return nst_model_layer_name(w->model, (uint32_t)choice->layer);
+}
+
+static void dialects_bring_their_defaults(void **state)
+{
+    world *w = *state;
+    static const struct { const char *name; double alpha, beta, tv, layer; } dialects[] = {
+        {"neural-style", 5, 100, 1e-3, 1}, {"gatys-paper", 1, 1000, 0, 0.2}, {"gatys-code", 1, 1000, 0, 1}, {"normalised", 0.005, 1, 0, 0.2}};
+    for (int i = 0; i < 4; i++) {
+        nst_settings s;
+        set(w, "dialect", dialects[i].name);
+        s = resolve(w, true, 1);
+        assert_true(s.alpha == dialects[i].alpha && s.beta == dialects[i].beta && s.tv == dialects[i].tv);
+        assert_int_equal(s.style.count, 5);
+        for (size_t k = 0; k < 5; k++) assert_true(s.style.items[k].weight == dialects[i].layer);
+        assert_true(s.content.items[0].weight == 1);
+    }
+    set(w, "alpha", "0.25");
+    set(w, "tv", "0");
+    assert_true(resolve(w, true, 1).alpha == 0.25);
+}
+
+static void layers_keep_their_order_and_weights(void **state)
+{
+    world *w = *state;
+    nst_settings s;
+    set(w, "dialect", "gatys-paper");
+    set(w, "style-layers", " relu5_1 , conv1_1:0.5,pool3:0, relu2_1: 3 ");
+    set(w, "content-layers", "relu3_1");
+    s = resolve(w, true, 1);
+    assert_int_equal(s.style.count, 4);
+    assert_string_equal(layer_name(w, &s.style.items[0]), "relu5_1");
+    assert_string_equal(layer_name(w, &s.style.items[1]), "conv1_1");
+    assert_string_equal(layer_name(w, &s.style.items[2]), "pool3");
+    assert_string_equal(layer_name(w, &s.style.items[3]), "relu2_1");
+    assert_true(s.style.items[0].weight == 0.25 && !s.style.items[0].weight_given);
+    assert_true(s.style.items[1].weight == 0.5 && s.style.items[1].weight_given);
+    assert_true(s.style.items[2].weight == 0 && s.style.items[3].weight == 3);
+    assert_string_equal(nst_model_layer_name(w->model, (uint32_t)s.deepest), "relu5_1");
+    s = resolve(w, true, 0);
+    assert_int_equal(s.style.count, 0);
+    assert_string_equal(nst_model_layer_name(w->model, (uint32_t)s.deepest), "relu3_1");
+    assert_int_equal(resolve(w, false, 1).content.count, 0);
+}
+
+/* Every layer the model has can be asked for, all at once. */
+static void all_layers_at_once(void **state)
+{
+    world *w = *state;
+    char list[400] = "";
+    uint32_t count = nst_model_layer_count(w->model);
+    nst_settings s;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i) strcat(list, ",");
+        strcat(list, nst_model_layer_name(w->model, count - 1 - i));
+    }
+    set(w, "content-layers", list);
+    set(w, "style-layers", list);
+    s = resolve(w, true, 1);
+    assert_int_equal(s.content.count, count);
+    assert_int_equal(s.style.count, count);
+    assert_int_equal(s.deepest, count - 1);
+}
+
+static void style_weights_sum_to_one(void **state)
+{
+    world *w = *state;
+    nst_settings s = resolve(w, true, 3);
+    for (int i = 0; i < 3; i++) assert_true(s.style_weights[i] == 1.0 / 3);
+    assert_string_equal(nst_settings_automatic(&s, NST_OPT_STYLE_WEIGHTS), "1,1,1");
+    set(w, "style-weights", "1, 0,3e0");
+    s = resolve(w, true, 3);
+    assert_true(s.style_weights[0] == 0.25 && s.style_weights[1] == 0 && s.style_weights[2] == 0.75);
+}
+
+static void the_file_decides_where_options_do_not(void **state)
+{
+    world *w = *state;
+    w->model->weights.padding = NST_PADDING_REFLECT;
+    w->model->weights.preprocessing = NST_PREPROCESSING_CAFFE;
+    assert_int_equal(resolve(w, true, 1).network.padding, NST_PAD_REFLECT);
+    assert_int_equal(resolve(w, true, 1).network.preprocessing, NST_PREPROCESSING_CAFFE);
+    w->model->weights.padding = NST_PADDING_AUTO;
+    assert_int_equal(resolve(w, true, 1).network.padding, NST_PAD_ZERO);
+    set(w, "padding", "replicate");
+    set(w, "preprocessing", "unit");
+    set(w, "pooling", "l2");
+    set(w, "pooling-rescale", "true");
+    assert_int_equal(resolve(w, true, 1).network.padding, NST_PAD_REPLICATE);
+    assert_int_equal(resolve(w, true, 1).network.preprocessing, NST_PREPROCESSING_UNIT);
+    assert_int_equal(resolve(w, true, 1).network.pooling, NST_POOL_L2);
+    assert_true(resolve(w, true, 1).network.pooling_rescale);
+}
+
+static void numbers_arrive(void **state)
+{
+    world *w = *state;
+    nst_settings s;
+    set(w, "seed", "9007199254740992");
+    set(w, "size", "65535");
+    set(w, "scales", "12");
+    set(w, "iterations", "1000000");
+    set(w, "tolerance", "0.5");
+    set(w, "history", "1000");
+    set(w, "learning-rate", "1e-6");
+    set(w, "line-search", "strong-wolfe");
+    set(w, "optimizer", "adam");
+    set(w, "init", "image");
+    set(w, "init-noise", "1");
+    set(w, "style-scale", "16");
+    s = resolve(w, true, 1);
+    assert_true(s.seed == UINT64_C(9007199254740992) && s.size == 65535 && s.scales == 12 && s.iterations == 1000000);
+    assert_true(s.tolerance == 0.5 && s.optim.history == 1000 && s.optim.learning_rate == 1e-6 && s.init_noise == 1);
+    assert_true(s.optim.line_search == NST_LINE_SEARCH_STRONG_WOLFE && s.optim.kind == NST_OPTIMIZER_ADAM);
+    assert_true(s.init == NST_INIT_IMAGE && s.style_scale == 16 && s.optim.lower == 0 && s.optim.upper == 1);
+}
+
+#define in_world(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        in_world(dialects_bring_their_defaults),
+        in_world(layers_keep_their_order_and_weights),
+        in_world(all_layers_at_once),
+        in_world(style_weights_sum_to_one),
+        in_world(the_file_decides_where_options_do_not),
+        in_world(numbers_arrive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
