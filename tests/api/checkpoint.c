@@ -522,7 +522,7 @@ static void killed_while_saving(void **state)
     calm = new_session(w->ctx, w->targets, NULL);
     steps(calm, 1);
     save(calm);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 50; i++) {
         nst_session *session;
         trace rest;
         pid_t child = fork();

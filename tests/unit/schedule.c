@@ -18,7 +18,11 @@ static nst_schedule schedule_of(size_t size, size_t scales, uint32_t width, uint
 
 static void sizes_halve_and_keep_the_shape(void **state)
 {
-    static const struct { size_t size, scales; uint32_t width, height; size_t coarse_width, coarse_height, fine_width, fine_height; } cases[] = {
+    static const struct {
+        size_t size, scales;
+        uint32_t width, height;
+        size_t coarse_width, coarse_height, fine_width, fine_height;
+    } cases[] = {
         {512, 1, 1024, 683, 512, 342, 512, 342}, {512, 3, 683, 1024, 85, 128, 342, 512}, {0, 1, 77, 33, 77, 33, 77, 33},
         {0, 2, 77, 33, 39, 17, 77, 33},          {100, 1, 1, 1, 100, 100, 100, 100},     {65535, 1, 10, 10, 65535, 65535, 65535, 65535},
         {64, 12, 64, 64, 1, 1, 64, 64},          {10, 1, 65535, 1, 10, 1, 10, 1}};

@@ -56,10 +56,16 @@ static void dialects_bring_their_defaults(void **state)
 {
     world *w = *state;
     static const struct { const char *name; double alpha, beta, tv, layer; } dialects[] = {
-        {"neural-style", 5, 100, 1e-3, 1}, {"gatys-paper", 1, 1000, 0, 0.2}, {"gatys-code", 1, 1000, 0, 1}, {"normalised", 0.005, 1, 0, 0.2}};
+        {"neural-style", 5, 100, 1e-3, 1},
+        {"gatys-paper", 1, 1000, 0, 0.2},
+        {"gatys-code", 1, 1000, 0, 1},
+        {"normalised", 0.005, 1, 0, 0.2}};
     for (int i = 0; i < 4; i++) {
         nst_settings s;
         set(w, "dialect", dialects[i].name);
+        set(w, "preprocessing", "torch"); /* whose features the smoothing would drown */
+        assert_true(resolve(w, true, 1).tv == 0);
+        set(w, "preprocessing", "caffe");
         s = resolve(w, true, 1);
         assert_true(s.alpha == dialects[i].alpha && s.beta == dialects[i].beta && s.tv == dialects[i].tv);
         assert_int_equal(s.style.count, 5);
