@@ -27,7 +27,6 @@ static int32_t visit_session(nst_session *session, const nst_state_visitor *visi
         {"session/scale_iteration", UINT32_MAX, session->scale_iteration},
         {"session/iteration", UINT32_MAX, session->iteration},
         {"session/past_evaluations", UINT32_MAX, session->past_evaluations},
-        {"session/bounded", 1, session->bounded},
         {"session/bounded_left", NST_BOUNDED_ITERATIONS, session->bounded_left},
         {"session/early", NST_STOP_NUMERIC, (uint32_t)session->early},
         {"session/window_count", UINT32_MAX, session->window_count},
@@ -45,10 +44,9 @@ static int32_t visit_session(nst_session *session, const nst_state_visitor *visi
     session->scale_iteration = counts[1].value;
     session->iteration = counts[2].value;
     session->past_evaluations = counts[3].value;
-    session->bounded = counts[4].value != 0;
-    session->bounded_left = counts[5].value;
-    session->early = (nst_stop_reason)counts[6].value;
-    session->window_count = counts[7].value;
+    session->bounded_left = counts[4].value;
+    session->early = (nst_stop_reason)counts[5].value;
+    session->window_count = counts[6].value;
     return NST_OK;
 }
 

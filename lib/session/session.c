@@ -269,7 +269,7 @@ static bool wants_bounds(const nst_session *session)
 }
 
 /* After an iteration: is there a reason to stop before the planned count? */
-static void judge(nst_session *session, bool converged)
+static void judge(nst_session *session, bool converged, bool bounded)
 {
     if (session->early != NST_STOP_NONE) {
         session->bounded_left = converged || session->bounded_left == 0 ? 0 : session->bounded_left - 1;
@@ -277,7 +277,7 @@ static void judge(nst_session *session, bool converged)
     }
     if (converged) session->early = NST_STOP_CONVERGED;
     else if (fell_too_little(session)) session->early = NST_STOP_TOLERANCE;
-    session->bounded_left = wants_bounds(session) && !session->bounded ? NST_BOUNDED_ITERATIONS : 0;
+    session->bounded_left = wants_bounds(session) && !bounded ? NST_BOUNDED_ITERATIONS : 0;
 }
 
 static nst_stop_reason scale_over(const nst_session *session)
@@ -307,11 +307,10 @@ int32_t nst_session_begin(nst_session *session)
 }
 
 /* Clipping moves the picture: its loss is noted at once, so that all is of one piece should the iteration be cancelled. */
-static int32_t take_bounds(nst_session *session)
+static int32_t take_bounds(nst_session *session, bool bounded)
 {
     int32_t status;
-    session->bounded = wants_bounds(session);
-    nst_optimizer_set_bounded(session->optimizer, session->bounded);
+    nst_optimizer_set_bounded(session->optimizer, bounded);
     status = nst_optimizer_begin(session->optimizer);
     if (status == NST_STEP_OK) take_terms(session);
     return status;
@@ -319,14 +318,15 @@ static int32_t take_bounds(nst_session *session)
 
 static int32_t iterate(nst_session *session)
 {
-    int32_t status = take_bounds(session);
+    bool bounded = wants_bounds(session);
+    int32_t status = take_bounds(session, bounded);
     if (status == NST_STEP_OK) status = nst_optimizer_step(session->optimizer);
     if (status < 0) return status;
     if (status == NST_STEP_NUMERIC) return numeric_failure(session);
     session->iteration++;
     session->scale_iteration++;
     note_loss(session);
-    judge(session, status == NST_STEP_CONVERGED);
+    judge(session, status == NST_STEP_CONVERGED, bounded);
     return NST_CONTINUE;
 }
 
@@ -414,7 +414,6 @@ int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, c
     nst_optimizer_free(old.optimizer);
     nst_objective_free(old.objective);
     session->early = NST_STOP_NONE;
-    session->bounded = false;
     return NST_OK;
 }
 

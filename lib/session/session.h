@@ -31,7 +31,6 @@ struct nst_session {
     nst_objective *objective;
     nst_optimizer *optimizer;
     uint32_t scale_iteration; /* iterations done at this scale */
-    bool bounded;             /* the final iterations inside 0..1 have begun */
     nst_stop_reason early;    /* why the scale ends before its planned iterations, or NONE */
     uint32_t bounded_left;    /* bounded iterations still to do after an early stop */
     double window[NST_TOLERANCE_WINDOW + 1]; /* losses of the latest iterations, as a ring */

@@ -133,6 +133,45 @@ static void signal_handlers_may_cancel(void **state)
     sigaction(SIGUSR1, &before, NULL);
 }
 
+static nst_session *roaming_session(const world *w, host *h)
+{
+    h->session = new_session(w->ctx, w->targets, "iterations", "45", "init", "noise", "alpha", "0", "tv", "0", "learning-rate", "0.2",
+                             "style-layers", "relu1_1,relu2_1", NULL);
+    h->calls = h->act_at = 0;
+    return h->session;
+}
+
+/* L-BFGS has left 0..1 and is brought back for its last iterations: the step in which that happens, cancelled anywhere. */
+static void cancelled_on_the_way_back_into_the_box(void **state)
+{
+    host h = {.act = cancel};
+    world w;
+    trace calm;
+    uint32_t begin, end;
+    (void)state;
+    fill_hosted_world(&w, &h);
+    calm = trace_of(roaming_session(&w, &h)); /* and the targets are computed */
+    nst_session_free(h.session);
+    steps(roaming_session(&w, &h), 41);
+    begin = h.calls;
+    assert_int_equal(nst_session_step(h.session), NST_CONTINUE);
+    end = h.calls;
+    nst_session_free(h.session);
+    for (uint32_t at = begin + 1; at <= end; at += 5) {
+        record now;
+        steps(roaming_session(&w, &h), 41);
+        h.act_at = at;
+        nst_session_step(h.session);
+        now = record_of(h.session);
+        assert_true(fabs(now.content + now.style + now.tv - now.loss) <= 1e-12 * now.loss);
+        while (nst_session_step(h.session) != NST_DONE) { }
+        now = record_of(h.session);
+        assert_same_record(&now, &calm.records[calm.count - 1]);
+        nst_session_free(h.session);
+    }
+    empty_world(&w);
+}
+
 static void cancel_before_and_after_and_twice(void **state)
 {
     world *w = *state;
@@ -342,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancelling_costs_nothing_but_time),
         cmocka_unit_test(signal_handlers_may_cancel),
+        cmocka_unit_test(cancelled_on_the_way_back_into_the_box),
         test_in_world(cancel_before_and_after_and_twice),
         cmocka_unit_test(changes_survive_cancelling),
         test_in_world(another_thread_may_cancel),

@@ -175,6 +175,11 @@ static void nothing_to_do_is_converged(void **state)
         assert_true(progress_of(session).loss == 0);
         assert_true(hash_of(session) == hash_image(w->content));
         nst_session_free(session);
+        session = new_session(w->ctx, w->targets, "alpha", "1", "beta", "0", "tv", "0", "iterations", "4", "optimizer", optimizers[i],
+                              NULL);
+        assert_int_equal(finish(session), 2); /* inside 0..1 from the start: nothing is tried twice */
+        assert_int_equal(progress_of(session).stop_reason, NST_STOP_CONVERGED);
+        nst_session_free(session);
     }
 }
 
