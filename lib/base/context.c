@@ -161,6 +161,11 @@ void nst_run(nst_ctx *ctx, nst_job_fn job, void *data, uint32_t count)
     else nst_pool_run(ctx->pool, run_flushed, &flushed, count);
 }
 
+uint32_t nst_strands(const nst_ctx *ctx)
+{
+    return (uint32_t)ctx->threads;
+}
+
 void nst_log(nst_ctx *ctx, int level, const char *format, ...)
 {
     char line[NST_ERROR_TEXT];

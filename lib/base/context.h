@@ -26,6 +26,8 @@ struct nst_ctx {
 
 /* Runs job(data, i) for i in [0, count) on the context's threads; returns when all are done. */
 void nst_run(nst_ctx *ctx, nst_job_fn job, void *data, uint32_t count);
+/* How many jobs are worth starting at the same time: the context's threads. */
+uint32_t nst_strands(const nst_ctx *ctx);
 
 /* One line to the context's log, if it wants that level. */
 void nst_log(nst_ctx *ctx, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));

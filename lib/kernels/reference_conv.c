@@ -3,13 +3,19 @@
 #include <string.h>
 
 #include "kernels/level_reference.h"
+#include "kernels/masks.h"
 #include "kernels/padding.h"
+#include "kernels/spread.h"
 
 typedef struct conv_task {
     const nst_conv *conv;
     size_t height, width;
     const nst_real *from;
     nst_real *to;
+    bool relu;
+    unsigned char *mask;          /* written on the way forward */
+    const unsigned char *dy_mask; /* read on the way back; NULL: all of dy counts */
+    nst_real *rows;               /* (strands, W): a masked row of dy each */
 } conv_task;
 
 static void add_scaled(size_t count, nst_real weight, const nst_real *restrict from, nst_real *restrict to)
@@ -78,9 +84,21 @@ static void forward_channel(void *data, uint32_t out)
         for (size_t in = 0; in < conv->in_channels; in++)
             row_forward(task, conv->weight + (out * conv->in_channels + in) * taps, row, task->from + in * plane, y);
     }
+    if (task->relu) nst_mask_rectify(plane, task->to + out * plane, task->to + out * plane, nst_mask_plane(task->mask, plane, out));
 }
 
-static void backward_channel(void *data, uint32_t in)
+/* A row (W) of dy, masked into the strand's own memory where there is a mask. */
+static const nst_real *dy_row(const conv_task *task, size_t out, size_t row, uint32_t strand)
+{
+    size_t plane = task->height * task->width, begin = row * task->width;
+    const nst_real *dy = task->from + out * plane + begin;
+    nst_real *masked = task->rows + strand * task->width;
+    if (!task->dy_mask) return dy;
+    nst_mask_keep(begin, task->width, task->dy_mask + out * nst_mask_stride(plane), dy, masked);
+    return masked;
+}
+
+static void backward_channel(void *data, uint32_t in, uint32_t strand)
 {
     const conv_task *task = data;
     const nst_conv *conv = task->conv;
@@ -89,28 +107,37 @@ static void backward_channel(void *data, uint32_t in)
     memset(dx, 0, plane * sizeof *dx);
     for (size_t row = 0; row < task->height; row++)
         for (size_t out = 0; out < conv->out_channels; out++)
-            row_backward(task, conv->weight + (out * conv->in_channels + in) * taps, row,
-                         task->from + out * plane + row * task->width, dx);
+            row_backward(task, conv->weight + (out * conv->in_channels + in) * taps, row, dy_row(task, out, row, strand), dx);
 }
 
-size_t nst_reference_conv_workspace(const nst_conv *conv, size_t height, size_t width)
+size_t nst_reference_conv_packed_bytes(const nst_conv *conv, nst_direction direction)
 {
-    (void)conv, (void)height, (void)width;
+    (void)conv, (void)direction;
     return 0;
 }
 
-void nst_reference_conv_forward(const nst_exec *exec, const nst_conv *conv, size_t height, size_t width, const void *x, void *y,
-                                void *workspace)
+void nst_reference_conv_pack(const nst_exec *exec, const nst_conv *conv, nst_direction direction, void *packed)
 {
-    conv_task task = {.conv = conv, .height = height, .width = width, .from = x, .to = y};
+    (void)exec, (void)conv, (void)direction, (void)packed;
+}
+
+size_t nst_reference_conv_workspace(const nst_conv *conv, size_t height, size_t width, uint32_t strands)
+{
+    (void)conv, (void)height;
+    return strands * width * sizeof(nst_real);
+}
+
+void nst_reference_conv_forward(const nst_exec *exec, const nst_conv *conv, size_t height, size_t width, const void *x, bool relu,
+                                void *mask, void *y, void *workspace)
+{
+    conv_task task = {.conv = conv, .height = height, .width = width, .from = x, .to = y, .relu = relu, .mask = mask};
     (void)workspace;
     if (height > 0 && width > 0) exec->run(exec->user, forward_channel, &task, (uint32_t)conv->out_channels);
 }
 
 void nst_reference_conv_backward(const nst_exec *exec, const nst_conv *conv, size_t height, size_t width, const void *dy,
-                                 void *dx, void *workspace)
+                                 const void *mask, void *dx, void *workspace)
 {
-    conv_task task = {.conv = conv, .height = height, .width = width, .from = dy, .to = dx};
-    (void)workspace;
-    if (height > 0 && width > 0) exec->run(exec->user, backward_channel, &task, (uint32_t)conv->in_channels);
+    conv_task task = {.conv = conv, .height = height, .width = width, .from = dy, .to = dx, .dy_mask = mask, .rows = workspace};
+    if (height > 0 && width > 0) nst_spread(exec, backward_channel, &task, (uint32_t)conv->in_channels);
 }

@@ -1,54 +1,69 @@
-/* Sums over positions of planes (C, H, W): Gram matrices, their gradient, moments, squared differences. */
+/* Sums over regions of planes (C, H, W): Gram matrices, their gradient, moments, squared differences. */
+#include <string.h>
+
 #include "kernels/level_reference.h"
 #include "kernels/parts.h"
-
-/* Rows [row0, row1) of every plane: `count` values from `offset` on, planes `stride` apart. */
-typedef struct row_band {
-    size_t channels, stride, offset, count;
-} row_band;
+#include "kernels/runs.h"
 
 typedef struct gram_task {
-    row_band band;
+    size_t channels, plane, target_plane; /* values from one channel to the next */
+    nst_runs runs, target_runs;
     const nst_real *features, *other; /* other: the matrix, or the target */
     nst_real *grad;
     nst_real scale;
     double *gram, *sums, *squares;
 } gram_task;
 
-static row_band band_of(nst_shape shape, size_t row0, size_t row1)
+static gram_task task_of(nst_shape shape, nst_region region, const void *features)
 {
-    return (row_band){.channels = shape.channels, .stride = nst_shape_positions(shape), .offset = row0 * shape.width,
-                      .count = (row1 - row0) * shape.width};
+    return (gram_task){.channels = shape.channels, .plane = nst_shape_positions(shape), .runs = nst_runs_of(shape, region),
+                       .features = features};
 }
 
-static const nst_real *channel_of(const row_band *band, const nst_real *features, size_t channel)
+static gram_task task_with_target(nst_shape shape, nst_region region, const void *features, const nst_place *place,
+                                  const void *target)
 {
-    return features + channel * band->stride + band->offset;
+    gram_task task = {.channels = shape.channels, .plane = nst_shape_positions(shape),
+                      .target_plane = nst_shape_positions(place->shape), .features = features, .other = target};
+    task.runs = nst_runs_placed(shape, region, place, &task.target_runs);
+    return task;
+}
+
+/* Where run `run` of a channel begins, as an offset. */
+static size_t at(const gram_task *task, size_t channel, size_t run)
+{
+    return channel * task->plane + task->runs.begin + run * task->runs.step;
+}
+
+static size_t target_at(const gram_task *task, size_t channel, size_t run)
+{
+    return channel * task->target_plane + task->target_runs.begin + run * task->target_runs.step;
 }
 
 /* Row i of the lower triangle, and its mirror image: no two tasks write the same element. */
 static void gram_row(void *data, uint32_t i)
 {
     const gram_task *task = data;
-    const row_band *band = &task->band;
-    const nst_real *a = channel_of(band, task->features, i);
     for (size_t j = 0; j <= i; j++) {
-        double sum = nst_sum_products(band->count, a, channel_of(band, task->features, j));
-        task->gram[i * band->channels + j] += sum;
-        if (j != i) task->gram[j * band->channels + i] += sum;
+        double sum = 0;
+        for (size_t run = 0; run < task->runs.count; run++)
+            sum += nst_sum_products(task->runs.length, task->features + at(task, i, run), task->features + at(task, j, run));
+        task->gram[i * task->channels + j] += sum;
+        if (j != i) task->gram[j * task->channels + i] += sum;
     }
 }
 
-size_t nst_reference_gram_workspace(nst_shape shape)
+size_t nst_reference_gram_workspace(nst_shape shape, uint32_t strands)
 {
-    (void)shape;
+    (void)shape, (void)strands;
     return 0;
 }
 
-void nst_reference_gram_accumulate(const nst_exec *exec, nst_shape shape, size_t row0, size_t row1, const void *features,
-                                   double *gram, void *workspace)
+void nst_reference_gram_accumulate(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *gram,
+                                   void *workspace)
 {
-    gram_task task = {.band = band_of(shape, row0, row1), .features = features, .gram = gram};
+    gram_task task = task_of(shape, region, features);
+    task.gram = gram;
     (void)workspace;
     exec->run(exec->user, gram_row, &task, (uint32_t)shape.channels);
 }
@@ -62,40 +77,50 @@ static void add_scaled(size_t count, nst_real weight, const nst_real *restrict f
 static void matrix_row(void *data, uint32_t i)
 {
     const gram_task *task = data;
-    const row_band *band = &task->band;
-    nst_real *grad = task->grad + i * band->stride + band->offset;
-    for (size_t begin = 0; begin < band->count; begin += NST_PART_ELEMENTS) {
-        size_t left = band->count - begin, count = left < NST_PART_ELEMENTS ? left : NST_PART_ELEMENTS;
-        for (size_t j = 0; j < band->channels; j++)
-            add_scaled(count, task->other[i * band->channels + j], channel_of(band, task->features, j) + begin, grad + begin);
-    }
+    for (size_t run = 0; run < task->runs.count; run++)
+        for (size_t begin = 0; begin < task->runs.length; begin += NST_PART_ELEMENTS) {
+            size_t left = task->runs.length - begin, count = left < NST_PART_ELEMENTS ? left : NST_PART_ELEMENTS;
+            for (size_t j = 0; j < task->channels; j++)
+                add_scaled(count, task->other[i * task->channels + j], task->features + at(task, j, run) + begin,
+                           task->grad + at(task, i, run) + begin);
+        }
 }
 
-void nst_reference_matrix_times_features(const nst_exec *exec, nst_shape shape, size_t row0, size_t row1, const nst_real *matrix,
-                                         const void *features, void *grad)
+void nst_reference_matrix_times_features(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *matrix,
+                                         const void *features, void *grad, void *workspace)
 {
-    gram_task task = {.band = band_of(shape, row0, row1), .features = features, .other = matrix, .grad = grad};
+    gram_task task = task_of(shape, region, features);
+    task.other = matrix;
+    task.grad = grad;
+    (void)workspace;
     exec->run(exec->user, matrix_row, &task, (uint32_t)shape.channels);
+}
+
+static uint32_t difference_parts(const gram_task *task)
+{
+    return nst_part_count(task->channels * nst_runs_positions(&task->runs));
 }
 
 static void difference_part(void *data, uint32_t part)
 {
     const gram_task *task = data;
-    const row_band *band = &task->band;
-    uint32_t parts = nst_part_count(band->channels * band->count);
-    size_t end = nst_part_begin(band->channels, parts, part + 1);
+    uint32_t parts = difference_parts(task);
+    size_t end = nst_part_begin(task->channels, parts, part + 1);
     double sum = 0;
-    for (size_t c = nst_part_begin(band->channels, parts, part); c < end; c++)
-        sum += nst_sum_squared_differences(band->count, channel_of(band, task->features, c), channel_of(band, task->other, c));
+    for (size_t c = nst_part_begin(task->channels, parts, part); c < end; c++)
+        for (size_t run = 0; run < task->runs.count; run++)
+            sum += nst_sum_squared_differences(task->runs.length, task->features + at(task, c, run),
+                                               task->other + target_at(task, c, run));
     task->sums[part] = sum;
 }
 
-double nst_reference_squared_difference(const nst_exec *exec, nst_shape shape, size_t row0, size_t row1, const void *features,
-                                        const void *target)
+double nst_reference_squared_difference(const nst_exec *exec, nst_shape shape, nst_region region, const void *features,
+                                        const nst_place *place, const void *target)
 {
     double sums[NST_PARTS], total = 0;
-    gram_task task = {.band = band_of(shape, row0, row1), .features = features, .other = target, .sums = sums};
-    uint32_t parts = nst_part_count(shape.channels * task.band.count);
+    gram_task task = task_with_target(shape, region, features, place, target);
+    uint32_t parts = difference_parts(&task);
+    task.sums = sums;
     exec->run(exec->user, difference_part, &task, parts);
     for (uint32_t part = 0; part < parts; part++) total += sums[part];
     return total;
@@ -110,28 +135,50 @@ static void add_scaled_difference(size_t count, nst_real scale, const nst_real *
 static void difference_channel(void *data, uint32_t c)
 {
     const gram_task *task = data;
-    const row_band *band = &task->band;
-    add_scaled_difference(band->count, task->scale, channel_of(band, task->features, c), channel_of(band, task->other, c),
-                          task->grad + c * band->stride + band->offset);
+    for (size_t run = 0; run < task->runs.count; run++)
+        add_scaled_difference(task->runs.length, task->scale, task->features + at(task, c, run),
+                              task->other + target_at(task, c, run), task->grad + at(task, c, run));
 }
 
-void nst_reference_difference_backward(const nst_exec *exec, nst_shape shape, size_t row0, size_t row1, nst_real scale,
-                                       const void *features, const void *target, void *grad)
+void nst_reference_difference_backward(const nst_exec *exec, nst_shape shape, nst_region region, nst_real scale,
+                                       const void *features, const nst_place *place, const void *target, void *grad)
 {
-    gram_task task = {.band = band_of(shape, row0, row1), .features = features, .other = target, .grad = grad, .scale = scale};
+    gram_task task = task_with_target(shape, region, features, place, target);
+    task.grad = grad;
+    task.scale = scale;
     exec->run(exec->user, difference_channel, &task, (uint32_t)shape.channels);
+}
+
+static void copy_channel(void *data, uint32_t c)
+{
+    const gram_task *task = data;
+    for (size_t run = 0; run < task->runs.count; run++)
+        memcpy(task->grad + target_at(task, c, run), task->features + at(task, c, run), task->runs.length * sizeof(nst_real));
+}
+
+void nst_reference_copy_region(const nst_exec *exec, nst_shape shape, nst_region region, const void *features,
+                               const nst_place *place, void *target)
+{
+    gram_task task = task_with_target(shape, region, features, place, NULL);
+    task.grad = target;
+    exec->run(exec->user, copy_channel, &task, (uint32_t)shape.channels);
 }
 
 static void moments_channel(void *data, uint32_t c)
 {
     const gram_task *task = data;
-    const nst_real *plane = channel_of(&task->band, task->features, c);
-    task->sums[c] += nst_sum(task->band.count, plane);
-    task->squares[c] += nst_sum_products(task->band.count, plane, plane);
+    for (size_t run = 0; run < task->runs.count; run++) {
+        const nst_real *values = task->features + at(task, c, run);
+        task->sums[c] += nst_sum(task->runs.length, values);
+        task->squares[c] += nst_sum_products(task->runs.length, values, values);
+    }
 }
 
-void nst_reference_moments(const nst_exec *exec, nst_shape shape, const void *features, double *sums, double *squares)
+void nst_reference_moments(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums,
+                           double *squares)
 {
-    gram_task task = {.band = band_of(shape, 0, shape.height), .features = features, .sums = sums, .squares = squares};
+    gram_task task = task_of(shape, region, features);
+    task.sums = sums;
+    task.squares = squares;
     exec->run(exec->user, moments_channel, &task, (uint32_t)shape.channels);
 }

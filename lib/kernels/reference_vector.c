@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/level_reference.h"
+#include "kernels/masks.h"
 #include "kernels/parts.h"
 
 typedef struct vector_task {
@@ -30,6 +31,11 @@ size_t nst_reference_feature_bytes(nst_shape shape)
     return nst_shape_count(shape) * sizeof(nst_real);
 }
 
+size_t nst_reference_mask_bytes(nst_shape shape)
+{
+    return shape.channels * nst_mask_stride(nst_shape_positions(shape));
+}
+
 static void copy_part(void *data, uint32_t part)
 {
     const vector_task *task = data;
@@ -47,32 +53,38 @@ void nst_reference_export_planar(const nst_exec *exec, nst_shape shape, const vo
     spread(exec, copy_part, &(vector_task){.count = nst_shape_count(shape), .x = features, .y = planar});
 }
 
-/* Written so that a NaN stays one and is noticed later. */
-static void relu_part(void *data, uint32_t part)
+typedef struct relu_task {
+    size_t positions;
+    const nst_real *x;
+    nst_real *y;
+    unsigned char *mask;
+    const unsigned char *dy_mask;
+} relu_task;
+
+static void relu_channel(void *data, uint32_t c)
 {
-    const vector_task *task = data;
-    nst_real *y = task->y;
-    size_t end = begin_of(task, part + 1);
-    for (size_t i = begin_of(task, part); i < end; i++) y[i] = y[i] < 0 ? 0 : y[i];
+    const relu_task *task = data;
+    nst_mask_rectify(task->positions, task->x + c * task->positions, task->y + c * task->positions,
+                     nst_mask_plane(task->mask, task->positions, c));
 }
 
-void nst_reference_relu_forward(const nst_exec *exec, nst_shape shape, void *y)
+void nst_reference_relu_forward(const nst_exec *exec, nst_shape shape, const void *x, void *y, void *mask)
 {
-    spread(exec, relu_part, &(vector_task){.count = nst_shape_count(shape), .y = y});
+    relu_task task = {.positions = nst_shape_positions(shape), .x = x, .y = y, .mask = mask};
+    exec->run(exec->user, relu_channel, &task, (uint32_t)shape.channels);
 }
 
-static void relu_backward_part(void *data, uint32_t part)
+static void relu_backward_channel(void *data, uint32_t c)
 {
-    const vector_task *task = data;
-    const nst_real *restrict y = task->x;
-    nst_real *restrict dy = task->y;
-    size_t end = begin_of(task, part + 1);
-    for (size_t i = begin_of(task, part); i < end; i++) dy[i] = y[i] > 0 ? dy[i] : 0;
+    const relu_task *task = data;
+    nst_real *dy = task->y + c * task->positions;
+    nst_mask_keep(0, task->positions, task->dy_mask + c * nst_mask_stride(task->positions), dy, dy);
 }
 
-void nst_reference_relu_backward(const nst_exec *exec, nst_shape shape, const void *y, void *dy)
+void nst_reference_relu_backward(const nst_exec *exec, nst_shape shape, const void *mask, void *dy)
 {
-    spread(exec, relu_backward_part, &(vector_task){.count = nst_shape_count(shape), .x = y, .y = dy});
+    relu_task task = {.positions = nst_shape_positions(shape), .y = dy, .dy_mask = mask};
+    exec->run(exec->user, relu_backward_channel, &task, (uint32_t)shape.channels);
 }
 
 static void finite_part(void *data, uint32_t part)

@@ -6,6 +6,7 @@
 
 #pragma GCC diagnostic ignored "-Woverride-init" /* overriding is the point */
 
+/* fp32, by level. */
 static const nst_kernels tables[] = {
     {NST_REFERENCE_SLOTS},
 #if NST_HAVE_CBLAS
@@ -15,8 +16,10 @@ static const nst_kernels tables[] = {
 
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
 
-const nst_kernels *nst_kernels_for(int level)
+/* No level has kernels of another precision yet. */
+const nst_kernels *nst_kernels_for(int level, nst_precision precision)
 {
+    (void)precision;
     if (level < 0) level = 0;
     return &tables[level < TABLE_COUNT ? level : TABLE_COUNT - 1];
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kernels/masks.h"
 #include "kernels/padding.h"
 
 enum {
@@ -18,8 +19,8 @@ enum {
 typedef struct band {
     const nst_winograd *job;
     size_t in, out, tile_columns, tile_row0, tile_row1, tiles;
-    const nst_real *from;
-    nst_real *to, *u, *v, *m;
+    const nst_real *from, *u;
+    nst_real *to, *v, *m;
 } band;
 
 static size_t tiles_along(size_t length)
@@ -27,10 +28,15 @@ static size_t tiles_along(size_t length)
     return (length + TILE - 1) / TILE;
 }
 
-int nst_winograd_fits(const nst_conv *conv, size_t height, size_t width, int backward)
+int nst_winograd_serves(const nst_conv *conv, int backward)
 {
     return conv->size == 3 && conv->in_channels >= FEWEST_CHANNELS && conv->out_channels >= FEWEST_CHANNELS &&
-           tiles_along(height) * tiles_along(width) >= FEWEST_TILES && !(backward && conv->pad != NST_PAD_ZERO);
+           !(backward && conv->pad != NST_PAD_ZERO);
+}
+
+int nst_winograd_fits(const nst_conv *conv, size_t height, size_t width, int backward)
+{
+    return nst_winograd_serves(conv, backward) && tiles_along(height) * tiles_along(width) >= FEWEST_TILES;
 }
 
 static size_t band_tile_rows(const nst_conv *conv, size_t height, size_t width)
@@ -42,10 +48,18 @@ static size_t band_tile_rows(const nst_conv *conv, size_t height, size_t width)
     return fit < rows ? fit : rows;
 }
 
+size_t nst_winograd_packed_bytes(const nst_conv *conv)
+{
+    return POINTS * conv->in_channels * conv->out_channels * sizeof(nst_real);
+}
+
 size_t nst_winograd_workspace(const nst_conv *conv, size_t height, size_t width)
 {
     size_t tiles = band_tile_rows(conv, height, width) * tiles_along(width);
-    return POINTS * (conv->in_channels * conv->out_channels + (conv->in_channels + conv->out_channels) * tiles) * sizeof(nst_real);
+    size_t bands = POINTS * (conv->in_channels + conv->out_channels) * tiles * sizeof(nst_real);
+    bool forward_packed = conv->packed[NST_FORWARD] || !nst_winograd_serves(conv, 0);
+    bool backward_packed = conv->packed[NST_BACKWARD] || !nst_winograd_serves(conv, 1);
+    return bands + (forward_packed && backward_packed ? 0 : nst_winograd_packed_bytes(conv));
 }
 
 /* Transforms work on RUN tiles or filters at a time, value by value in arrays along the run, so that the compiler can use vectors. */
@@ -91,15 +105,29 @@ static void transform_filters(size_t n, const nst_real *g, size_t filter_stride,
     }
 }
 
+typedef struct packing {
+    const nst_conv *conv;
+    int backward;
+    size_t in, out;
+    nst_real *u;
+} packing;
+
 /* One row of U at every point. On the way back in and out change places. */
 static void filters_task(void *data, uint32_t out)
 {
-    const band *b = data;
-    const nst_conv *conv = b->job->conv;
-    size_t step = b->job->backward ? 9 * conv->in_channels : 9, first = b->job->backward ? 9 * (size_t)out : 9 * out * conv->in_channels;
-    for (size_t in = 0; in < b->in; in += RUN)
-        transform_filters(run_length(b->in, in), conv->weight + first + in * step, step, b->job->backward, b->u + out * b->in + in,
-                          b->out * b->in);
+    const packing *p = data;
+    const nst_conv *conv = p->conv;
+    size_t step = p->backward ? 9 * conv->in_channels : 9, first = p->backward ? 9 * (size_t)out : 9 * out * conv->in_channels;
+    for (size_t in = 0; in < p->in; in += RUN)
+        transform_filters(run_length(p->in, in), conv->weight + first + in * step, step, p->backward, p->u + out * p->in + in,
+                          p->out * p->in);
+}
+
+void nst_winograd_pack(const nst_exec *exec, const nst_conv *conv, int backward, nst_real *packed)
+{
+    packing p = {conv, backward, backward ? conv->out_channels : conv->in_channels, backward ? conv->in_channels : conv->out_channels,
+                 packed};
+    exec->run(exec->user, filters_task, &p, (uint32_t)p.out);
 }
 
 /* ---- inputs: V = B^T d B ---- */
@@ -128,13 +156,27 @@ static void load_line(const nst_real *line, size_t length, size_t column, size_t
     }
 }
 
-static void load_lines(const band *b, const nst_real *plane, size_t row, size_t column, size_t count, nst_real d[PATCH][LINE])
+/* What the mask (of the channel) has not set becomes 0: d holds `count` values of line `from`, from position `column` - 1 on. The
+ * padding is 0, or there is no mask. */
+static void mask_line(const band *b, const unsigned char *mask, size_t from, size_t column, size_t count, nst_real *d)
+{
+    size_t width = b->job->width, first = column == 0, begin = column + first - 1;
+    size_t inside = begin < width ? width - begin : 0;
+    if (inside > count - first) inside = count - first;
+    nst_mask_keep(from * width + begin, inside, mask, d + first, d + first);
+}
+
+static void load_lines(const band *b, size_t channel, size_t row, size_t column, size_t count, nst_real d[PATCH][LINE])
 {
     nst_pad_mode pad = b->job->conv->pad;
+    size_t positions = b->job->height * b->job->width;
+    const nst_real *plane = b->from + channel * positions;
+    const unsigned char *mask = b->job->mask ? b->job->mask + channel * nst_mask_stride(positions) : NULL;
     for (size_t r = 0; r < PATCH; r++) {
         size_t from = source_of(row + r, b->job->height, pad);
         if (from == NST_PAD_NOTHING) memset(d[r], 0, count * sizeof **d);
         else load_line(plane + from * b->job->width, b->job->width, column, count, pad, d[r]);
+        if (mask && from != NST_PAD_NOTHING) mask_line(b, mask, from, column, count, d[r]);
     }
 }
 
@@ -181,12 +223,11 @@ static void transform_across(size_t n, const nst_real d[LINE], nst_real *v, size
 static void inputs_task(void *data, uint32_t channel)
 {
     const band *b = data;
-    const nst_real *plane = b->from + channel * b->job->height * b->job->width;
     nst_real *v = b->v + channel * b->tiles, d[PATCH][LINE];
     for (size_t row = b->tile_row0; row < b->tile_row1; row++) {
         for (size_t column = 0; column < b->tile_columns; column += RUN) {
             size_t n = run_length(b->tile_columns, column), count = TILE * n + PATCH - TILE;
-            load_lines(b, plane, TILE * row, TILE * column, count, d);
+            load_lines(b, channel, TILE * row, TILE * column, count, d);
             transform_down(count, d);
             for (size_t r = 0; r < PATCH; r++) transform_across(n, d[r], v + PATCH * r * b->in * b->tiles, b->in * b->tiles);
             v += n;
@@ -262,19 +303,30 @@ static void run_band(const nst_exec *exec, band *b)
     exec->run(exec->user, outputs_task, b, (uint32_t)b->out);
 }
 
+/* Filters made before, or made now at the beginning of the workspace, whose rest is moved on. */
+static const nst_real *filters_of(const nst_exec *exec, const nst_winograd *job, nst_real **workspace)
+{
+    const nst_conv *conv = job->conv;
+    nst_real *made = *workspace;
+    if (conv->packed[job->backward ? NST_BACKWARD : NST_FORWARD]) return conv->packed[job->backward ? NST_BACKWARD : NST_FORWARD];
+    nst_winograd_pack(exec, conv, job->backward, made);
+    *workspace += POINTS * conv->in_channels * conv->out_channels;
+    return made;
+}
+
 void nst_winograd_run(const nst_exec *exec, const nst_winograd *job, const nst_real *from, nst_real *to, nst_real *workspace)
 {
     const nst_conv *conv = job->conv;
     size_t rows = tiles_along(job->height), step = band_tile_rows(conv, job->height, job->width);
     band b = {.job = job, .in = job->backward ? conv->out_channels : conv->in_channels,
               .out = job->backward ? conv->in_channels : conv->out_channels, .tile_columns = tiles_along(job->width), .from = from,
-              .to = to, .u = workspace};
-    exec->run(exec->user, filters_task, &b, (uint32_t)b.out);
+              .to = to};
+    b.u = filters_of(exec, job, &workspace);
+    b.v = workspace;
     for (size_t row = 0; row < rows; row += step) {
         b.tile_row0 = row;
         b.tile_row1 = row + step < rows ? row + step : rows;
         b.tiles = (b.tile_row1 - row) * b.tile_columns;
-        b.v = b.u + POINTS * b.in * b.out;
         b.m = b.v + POINTS * b.in * b.tiles;
         run_band(exec, &b);
     }

@@ -3,40 +3,61 @@
 
 #include "loss/loss.h"
 
-/* Followed by the features themselves, aligned as every block of memory is. */
+/* Followed by the sum and the sum of squares of every channel (C doubles each), then by the features themselves, aligned as every block
+ * of memory is. */
 typedef struct content_target {
     double energy; /* sum of (P - its channel's mean)^2 */
     double power;  /* sum of P^2 */
     char padding[48];
 } content_target;
 
-static void *features_of(const void *target)
+static double *sums_of(const void *target)
 {
-    return (char *)(uintptr_t)target + sizeof(content_target);
+    return (double *)(void *)((char *)(uintptr_t)target + sizeof(content_target));
+}
+
+static size_t sums_bytes(nst_shape shape)
+{
+    size_t bytes = 2 * shape.channels * sizeof(double);
+    return (bytes + sizeof(content_target) - 1) / sizeof(content_target) * sizeof(content_target);
+}
+
+static void *features_of(nst_shape shape, const void *target)
+{
+    return (char *)sums_of(target) + sums_bytes(shape);
 }
 
 static size_t target_bytes(const nst_kernels *kernels, nst_shape shape)
 {
-    return sizeof(content_target) + kernels->feature_bytes(shape);
+    return sizeof(content_target) + sums_bytes(shape) + kernels->feature_bytes(shape);
 }
 
-static size_t workspace_bytes(const nst_kernels *kernels, nst_shape shape)
+static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
-    (void)kernels;
-    return 2 * shape.channels * sizeof(double);
+    (void)tools;
+    (void)shape;
+    return 0;
 }
 
-/* Features are kept whole. Their bands lie apart in some layouts, so the copy is taken once, with the first band. */
-static void target_accumulate(const nst_loss_tools *tools, nst_shape shape, size_t row0, size_t row1, const void *features,
-                              void *target, void *workspace)
+static nst_place place_of(nst_shape shape, const nst_tile *tile)
+{
+    return (nst_place){shape, tile->row, tile->column};
+}
+
+static void target_accumulate(const nst_loss_tools *tools, nst_shape shape, const nst_tile *tile, const void *features, void *target,
+                              void *workspace)
+{
+    nst_place place = place_of(shape, tile);
+    double *sums = sums_of(target);
+    (void)workspace;
+    tools->kernels->copy_region(tools->exec, tile->shape, tile->region, features, &place, features_of(shape, target));
+    tools->kernels->moments(tools->exec, tile->shape, tile->region, features, sums, sums + shape.channels);
+}
+
+static void target_finish(nst_shape shape, void *target)
 {
     content_target *t = target;
-    double *sums = workspace, *squares = sums + shape.channels;
-    (void)row1;
-    if (row0 != 0) return;
-    memcpy(features_of(target), features, tools->kernels->feature_bytes(shape));
-    memset(sums, 0, workspace_bytes(tools->kernels, shape));
-    tools->kernels->moments(tools->exec, shape, features, sums, squares);
+    const double *sums = sums_of(target), *squares = sums + shape.channels;
     for (size_t c = 0; c < shape.channels; c++) {
         t->power += squares[c];
         t->energy += squares[c] - sums[c] * sums[c] / (double)nst_shape_positions(shape);
@@ -67,10 +88,11 @@ static void begin(nst_loss *loss)
     *(double *)loss->state = 0;
 }
 
-static void accumulate(nst_loss *loss, size_t row0, size_t row1, const void *features)
+static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)
 {
-    *(double *)loss->state += loss->tools.kernels->squared_difference(loss->tools.exec, loss->shape, row0, row1, features,
-                                                                      features_of(loss->target));
+    nst_place place = place_of(loss->shape, tile);
+    *(double *)loss->state += loss->tools.kernels->squared_difference(loss->tools.exec, tile->shape, tile->region, features, &place,
+                                                                      features_of(loss->shape, loss->target));
 }
 
 static double finish(nst_loss *loss)
@@ -78,10 +100,11 @@ static double finish(nst_loss *loss)
     return *(double *)loss->state;
 }
 
-static void seed(nst_loss *loss, size_t row0, size_t row1, double scale, const void *features, void *gradient)
+static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)
 {
-    loss->tools.kernels->difference_backward(loss->tools.exec, loss->shape, row0, row1, (nst_real)(2 * scale), features,
-                                             features_of(loss->target), gradient);
+    nst_place place = place_of(loss->shape, tile);
+    loss->tools.kernels->difference_backward(loss->tools.exec, tile->shape, tile->region, (nst_real)(2 * scale), features, &place,
+                                             features_of(loss->shape, loss->target), gradient);
 }
 
 const nst_loss_class nst_loss_content = {
@@ -89,6 +112,7 @@ const nst_loss_class nst_loss_content = {
     .target_bytes = target_bytes,
     .workspace_bytes = workspace_bytes,
     .target_accumulate = target_accumulate,
+    .target_finish = target_finish,
     .factor = factor,
     .state_bytes = state_bytes,
     .begin = begin,

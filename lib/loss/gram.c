@@ -17,15 +17,16 @@ static size_t target_bytes(const nst_kernels *kernels, nst_shape shape)
     return matrix_values(shape) * sizeof(double);
 }
 
-static size_t workspace_bytes(const nst_kernels *kernels, nst_shape shape)
+static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
-    return kernels->gram_workspace(shape);
+    return tools->kernels->gram_workspace(shape, tools->exec->strands);
 }
 
-static void target_accumulate(const nst_loss_tools *tools, nst_shape shape, size_t row0, size_t row1, const void *features,
-                              void *target, void *workspace)
+static void target_accumulate(const nst_loss_tools *tools, nst_shape shape, const nst_tile *tile, const void *features, void *target,
+                              void *workspace)
 {
-    tools->kernels->gram_accumulate(tools->exec, shape, row0, row1, features, target, workspace);
+    (void)shape;
+    tools->kernels->gram_accumulate(tools->exec, tile->shape, tile->region, features, target, workspace);
 }
 
 static void divide_by_positions(nst_shape shape, double *matrix)
@@ -76,9 +77,9 @@ static void begin(nst_loss *loss)
     memset(loss->state, 0, matrix_values(loss->shape) * sizeof(double));
 }
 
-static void accumulate(nst_loss *loss, size_t row0, size_t row1, const void *features)
+static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)
 {
-    loss->tools.kernels->gram_accumulate(loss->tools.exec, loss->shape, row0, row1, features, loss->state, loss->workspace);
+    loss->tools.kernels->gram_accumulate(loss->tools.exec, tile->shape, tile->region, features, loss->state, loss->workspace);
 }
 
 static double finish(nst_loss *loss)
@@ -89,13 +90,13 @@ static double finish(nst_loss *loss)
     return squared_norm(loss->shape, matrix);
 }
 
-static void seed(nst_loss *loss, size_t row0, size_t row1, double scale, const void *features, void *gradient)
+static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)
 {
     const double *difference = loss->state;
     nst_real *matrix = (nst_real *)(void *)((double *)loss->state + matrix_values(loss->shape));
     double each = 4 * scale / (double)nst_shape_positions(loss->shape);
     for (size_t i = 0; i < matrix_values(loss->shape); i++) matrix[i] = (nst_real)(each * difference[i]);
-    loss->tools.kernels->matrix_times_features(loss->tools.exec, loss->shape, row0, row1, matrix, features, gradient);
+    loss->tools.kernels->matrix_times_features(loss->tools.exec, tile->shape, tile->region, matrix, features, gradient, loss->workspace);
 }
 
 const nst_loss_class nst_loss_gram = {

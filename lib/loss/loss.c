@@ -2,14 +2,16 @@
 
 double nst_loss_evaluate(nst_loss *loss, const void *features)
 {
+    nst_tile whole = nst_tile_whole(loss->shape);
     loss->class->begin(loss);
-    loss->class->accumulate(loss, 0, loss->shape.height, features);
+    loss->class->accumulate(loss, &whole, features);
     loss->value = loss->weight * loss->factor * loss->class->finish(loss);
     return loss->value;
 }
 
 void nst_loss_differentiate(nst_loss *loss, const void *features, void *gradient)
 {
+    nst_tile whole = nst_tile_whole(loss->shape);
     double scale = loss->weight * loss->factor;
-    if (scale != 0) loss->class->seed(loss, 0, loss->shape.height, scale, features, gradient);
+    if (scale != 0) loss->class->seed(loss, &whole, scale, features, gradient);
 }

@@ -1,11 +1,11 @@
 /* Losses: one file each behind one small streaming interface.
  *
- * A loss compares the features of the picture at one layer with a target. It touches features only through the kernel table, row
- * band by row band, so that the features need never exist as a whole:
+ * A loss compares the features of the picture at one layer with a target. It touches features only through the kernel table, tile by
+ * tile (nst_tile: bands of rows, or any other rectangles), so that the features need never exist as a whole:
  *
- *     begin(), accumulate(rows) ..., finish() -> value          then          seed(rows) ... adds the gradient
+ *     begin(), accumulate(tile) ..., finish() -> value          then          seed(tile) ... adds the gradient
  *
- * Targets are statistics of a target image's features at the same layer, made by the same streaming (target_accumulate(rows) ...,
+ * Targets are statistics of a target image's features at the same layer, made by the same streaming (target_accumulate(tile) ...,
  * target_finish()), kept apart from any session and shared. A new loss is one file with an nst_loss_class, and one line where
  * the objective lists the losses (session/objective.c: whose features, which layers, what weight). Formulas: docs/objective.md.
  */
@@ -22,17 +22,30 @@ typedef struct nst_loss_tools {
     const nst_exec *exec;
 } nst_loss_tools;
 
+/* Features at hand. They may be those of a whole layer or of a part of it with some surroundings; `region` is what counts of them, and
+ * (row, column) is where in the whole layer it begins. The tiles of a layer cover it once, in any order. */
+typedef struct nst_tile {
+    nst_shape shape; /* of the features in memory */
+    nst_region region;
+    size_t row, column;
+} nst_tile;
+
+static inline nst_tile nst_tile_whole(nst_shape shape)
+{
+    return (nst_tile){shape, nst_region_whole(shape), 0, 0};
+}
+
 typedef struct nst_loss nst_loss;
 
 typedef struct nst_loss_class {
     const char *kind; /* "content", "style", "tv" */
 
-    /* Bytes of a target's statistics and of the workspace that both ways need, for features (C, H, W). */
+    /* Bytes of a target's statistics and of the workspace that both ways need, for a layer of features (C, H, W) and tiles of it. */
     size_t (*target_bytes)(const nst_kernels *kernels, nst_shape shape);
-    size_t (*workspace_bytes)(const nst_kernels *kernels, nst_shape shape);
-    /* `target` begins zeroed. Rows come in order and cover the features once. */
-    void (*target_accumulate)(const nst_loss_tools *tools, nst_shape shape, size_t row0, size_t row1, const void *features,
-                              void *target, void *workspace);
+    size_t (*workspace_bytes)(const nst_loss_tools *tools, nst_shape shape);
+    /* `target` begins zeroed; `shape` is the whole layer's. */
+    void (*target_accumulate)(const nst_loss_tools *tools, nst_shape shape, const nst_tile *tile, const void *features, void *target,
+                              void *workspace);
     void (*target_finish)(nst_shape shape, void *target); /* NULL: nothing left to do */
     /* to += weight * from. Every loss on style images has it, since they may be several; NULL: on the content image. */
     void (*target_blend)(nst_shape shape, double weight, const void *from, void *to);
@@ -41,16 +54,17 @@ typedef struct nst_loss_class {
     double (*factor)(nst_dialect dialect, nst_shape shape, const void *target);
     size_t (*state_bytes)(nst_shape shape);
     void (*begin)(nst_loss *loss);
-    void (*accumulate)(nst_loss *loss, size_t row0, size_t row1, const void *features);
+    void (*accumulate)(nst_loss *loss, const nst_tile *tile, const void *features);
     double (*finish)(nst_loss *loss); /* the plain sum */
-    /* gradient += scale * d(plain sum)/d(features) over the rows; after finish() of the same features. */
-    void (*seed)(nst_loss *loss, size_t row0, size_t row1, double scale, const void *features, void *gradient);
+    /* gradient += scale * d(plain sum of the tile's part)/d(features); `gradient` lies as the features do. After finish() of the same
+     * features. */
+    void (*seed)(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient);
 } nst_loss_class;
 
 struct nst_loss {
     const nst_loss_class *class;
     nst_loss_tools tools;
-    nst_shape shape;    /* of the picture's features at the layer */
+    nst_shape shape;    /* of the picture's features at the layer, the whole of it */
     const void *target; /* lent */
     void *state;        /* state_bytes() */
     void *workspace;    /* workspace_bytes(); may be shared by losses that are not at work at the same time */

@@ -1,6 +1,7 @@
 /* Total variation: half the sum of squared differences between neighbours, right and below, in units of 0..255, over the positions
  * that have both (jcjohnson/neural-style, whose TVLoss gradient this is the value of). It works on the picture itself, planar reals
- * (3, H, W), not on features: `features` below are these. */
+ * (3, H, W), not on features: `features` below are these. A tile must have one more row and column than its region where the picture
+ * goes on, and the gradient of these gets its share too. */
 #include <string.h>
 
 #include "loss/loss.h"
@@ -14,23 +15,31 @@ static size_t target_bytes(const nst_kernels *kernels, nst_shape shape)
     return 2 * sizeof(double); /* total variation of the content image; what it is at least taken for */
 }
 
-static size_t workspace_bytes(const nst_kernels *kernels, nst_shape shape)
+static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
-    (void)kernels;
+    (void)tools;
     (void)shape;
     return 0;
 }
 
-/* Rows [row0, row1) of all channels; a row needs the one below it. */
-static double variation(nst_shape shape, size_t row0, size_t row1, const nst_real *x)
+/* What of the tile's region has a neighbour to the right and below in the whole picture. */
+static nst_region with_neighbours(nst_shape whole, const nst_tile *tile)
 {
+    nst_region region = tile->region;
+    if (region.row1 > region.row0 && tile->row + (region.row1 - region.row0) == whole.height) region.row1--;
+    if (region.column1 > region.column0 && tile->column + (region.column1 - region.column0) == whole.width) region.column1--;
+    return region;
+}
+
+static double variation(nst_shape whole, const nst_tile *tile, const nst_real *x)
+{
+    nst_region region = with_neighbours(whole, tile);
     double sum = 0;
-    if (row1 > shape.height - 1) row1 = shape.height - 1;
-    for (size_t c = 0; c < shape.channels; c++) {
-        for (size_t row = row0; row < row1; row++) {
-            const nst_real *here = x + (c * shape.height + row) * shape.width, *below = here + shape.width;
+    for (size_t c = 0; c < tile->shape.channels; c++) {
+        for (size_t row = region.row0; row < region.row1; row++) {
+            const nst_real *here = x + (c * tile->shape.height + row) * tile->shape.width, *below = here + tile->shape.width;
             double line = 0;
-            for (size_t i = 0; i + 1 < shape.width; i++) {
+            for (size_t i = region.column0; i < region.column1; i++) {
                 double right = (double)here[i + 1] - (double)here[i], down = (double)below[i] - (double)here[i];
                 line += right * right + down * down;
             }
@@ -40,18 +49,26 @@ static double variation(nst_shape shape, size_t row0, size_t row1, const nst_rea
     return squared_unit * sum / 2;
 }
 
-static void target_accumulate(const nst_loss_tools *tools, nst_shape shape, size_t row0, size_t row1, const void *features,
-                              void *target, void *workspace)
+static double power(const nst_tile *tile, const nst_real *x)
 {
-    const nst_real *x = features;
-    double *t = target, power = 0;
+    double sum = 0;
+    for (size_t c = 0; c < tile->shape.channels; c++)
+        for (size_t row = tile->region.row0; row < tile->region.row1; row++)
+            for (size_t i = tile->region.column0; i < tile->region.column1; i++) {
+                double value = (double)x[(c * tile->shape.height + row) * tile->shape.width + i];
+                sum += value * value;
+            }
+    return squared_unit * sum;
+}
+
+static void target_accumulate(const nst_loss_tools *tools, nst_shape shape, const nst_tile *tile, const void *features, void *target,
+                              void *workspace)
+{
+    double *t = target;
     (void)tools;
     (void)workspace;
-    t[0] += variation(shape, row0, row1, x);
-    for (size_t c = 0; c < shape.channels; c++)
-        for (size_t i = row0 * shape.width; i < row1 * shape.width; i++)
-            power += (double)x[c * nst_shape_positions(shape) + i] * (double)x[c * nst_shape_positions(shape) + i];
-    t[1] += 1e-3 * squared_unit * power;
+    t[0] += variation(shape, tile, features);
+    t[1] += 1e-3 * power(tile, features);
 }
 
 /* normalised: relative to the content image's own variation; every other dialect takes the sum as it is. */
@@ -74,9 +91,9 @@ static void begin(nst_loss *loss)
     *(double *)loss->state = 0;
 }
 
-static void accumulate(nst_loss *loss, size_t row0, size_t row1, const void *features)
+static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)
 {
-    *(double *)loss->state += variation(loss->shape, row0, row1, features);
+    *(double *)loss->state += variation(loss->shape, tile, features);
 }
 
 static double finish(nst_loss *loss)
@@ -84,17 +101,16 @@ static double finish(nst_loss *loss)
     return *(double *)loss->state;
 }
 
-static void seed(nst_loss *loss, size_t row0, size_t row1, double scale, const void *features, void *gradient)
+static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)
 {
-    nst_shape shape = loss->shape;
+    nst_region region = with_neighbours(loss->shape, tile);
     nst_real each = (nst_real)(scale * squared_unit);
-    if (row1 > shape.height - 1) row1 = shape.height - 1;
-    for (size_t c = 0; c < shape.channels; c++) {
-        for (size_t row = row0; row < row1; row++) {
-            size_t start = (c * shape.height + row) * shape.width;
-            const nst_real *here = (const nst_real *)features + start, *below = here + shape.width;
-            nst_real *g = (nst_real *)gradient + start, *g_below = g + shape.width;
-            for (size_t i = 0; i + 1 < shape.width; i++) {
+    for (size_t c = 0; c < tile->shape.channels; c++) {
+        for (size_t row = region.row0; row < region.row1; row++) {
+            size_t start = (c * tile->shape.height + row) * tile->shape.width;
+            const nst_real *here = (const nst_real *)features + start, *below = here + tile->shape.width;
+            nst_real *g = (nst_real *)gradient + start, *g_below = g + tile->shape.width;
+            for (size_t i = region.column0; i < region.column1; i++) {
                 nst_real right = each * (here[i + 1] - here[i]), down = each * (below[i] - here[i]);
                 g[i] -= right + down;
                 g[i + 1] += right;

@@ -81,15 +81,62 @@ static int32_t fill(nst_network *network, const nst_weights *weights, size_t dee
     }
     for (size_t i = 0; i < convs; i++) {
         const nst_conv_weights *from = &weights->convs[i];
-        network->convs[i] = (nst_conv){from->in_channels, from->out_channels, from->size, network->config.padding, NULL, NULL};
+        network->convs[i] = (nst_conv){from->in_channels, from->out_channels, from->size, network->config.padding, NULL, NULL,
+                                       {NULL, NULL}};
     }
+    network->conv_count = convs;
     fold_input(weights, network->config.preprocessing, network->input_weight, network->input_bias);
-    network->input = (nst_conv){3, 3, 1, NST_PAD_ZERO, network->input_weight, network->input_bias};
+    network->input = (nst_conv){3, 3, 1, NST_PAD_ZERO, network->input_weight, network->input_bias, {NULL, NULL}};
     return take_convs(network, weights, convs, error);
 }
 
-int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config *config, size_t deepest, nst_network **out,
-                        nst_error *error)
+/* ---- packed filters ---- */
+
+static size_t padded(size_t bytes)
+{
+    return (bytes + NST_ALIGNMENT - 1) / NST_ALIGNMENT * NST_ALIGNMENT;
+}
+
+/* The weights exist, and packed they are a few times as large: these sums do not overflow. */
+size_t nst_network_packed_bytes(const nst_network *network, const nst_kernels *kernels)
+{
+    size_t bytes = 0;
+    for (int way = NST_FORWARD; way <= NST_BACKWARD; way++) {
+        bytes += padded(kernels->conv_packed_bytes(&network->input, (nst_direction)way));
+        for (size_t i = 0; i < network->conv_count; i++)
+            bytes += padded(kernels->conv_packed_bytes(&network->convs[i], (nst_direction)way));
+    }
+    return bytes;
+}
+
+static char *pack_conv(const nst_kernels *kernels, const nst_exec *exec, nst_conv *conv, char *to)
+{
+    for (int way = NST_FORWARD; way <= NST_BACKWARD; way++) {
+        size_t bytes = kernels->conv_packed_bytes(conv, (nst_direction)way);
+        if (bytes == 0) continue;
+        kernels->conv_pack(exec, conv, (nst_direction)way, to);
+        conv->packed[way] = to;
+        to += padded(bytes);
+    }
+    return to;
+}
+
+static int32_t pack(nst_network *network, const nst_kernels *kernels, const nst_exec *exec, nst_error *error)
+{
+    size_t bytes = nst_network_packed_bytes(network, kernels);
+    char *to;
+    if (bytes == 0) return NST_OK;
+    network->packed = nst_alloc(&network->ctx->memory, bytes);
+    if (!network->packed) return nst_fail_nomem(error, "the weights");
+    to = pack_conv(kernels, exec, &network->input, network->packed);
+    for (size_t i = 0; i < network->conv_count; i++) to = pack_conv(kernels, exec, &network->convs[i], to);
+    return NST_OK;
+}
+
+/* ---- making ---- */
+
+int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config *config, size_t deepest, const nst_kernels *kernels,
+                        const nst_exec *exec, nst_network **out, nst_error *error)
 {
     nst_network *network = nst_alloc_zero(&ctx->memory, sizeof *network);
     int32_t status;
@@ -99,6 +146,7 @@ int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config
     network->model = nst_model_ref(model);
     network->config = *config;
     status = fill(network, &model->weights, deepest, error);
+    if (status >= 0 && kernels && config->pack) status = pack(network, kernels, exec, error);
     if (status < 0) nst_network_free(network);
     else *out = network;
     return status;
@@ -108,6 +156,7 @@ void nst_network_free(nst_network *network)
 {
     if (!network) return;
     nst_model_unref(network->model);
+    nst_free(&network->ctx->memory, network->packed);
     nst_free(&network->ctx->memory, network->storage);
     nst_free(&network->ctx->memory, network);
 }

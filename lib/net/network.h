@@ -11,6 +11,7 @@ typedef struct nst_network_config {
     bool pooling_rescale; /* average x 2, L2 x 0.78: about the magnitude of max pooling (crowsonkb, style-transfer-pytorch) */
     nst_pad_mode padding;
     nst_preprocessing preprocessing;
+    bool pack; /* filters are made ready for the kernels once; false: in every call, which saves their memory. Not part of what it is */
 } nst_network_config;
 
 typedef struct nst_network {
@@ -24,16 +25,22 @@ typedef struct nst_network {
     nst_conv input;
     nst_real input_weight[9], input_bias[3];
     nst_conv convs[NST_MAX_CONVS];
+    size_t conv_count;
     nst_real *storage; /* the convolutions' numbers, where they had to be converted */
+    void *packed;      /* what their `packed` lies in */
 } nst_network;
 
-/* Layers 0 .. `deepest` of the model. */
-int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config *config, size_t deepest, nst_network **out,
-                        nst_error *error);
+/* Layers 0 .. `deepest` of the model. Where `kernels` is given and config->pack says so, filters are packed for it, both ways. */
+int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config *config, size_t deepest, const nst_kernels *kernels,
+                        const nst_exec *exec, nst_network **out, nst_error *error);
 void nst_network_free(nst_network *network);
+
+/* Bytes that the packed filters of all layers take, or would take. */
+size_t nst_network_packed_bytes(const nst_network *network, const nst_kernels *kernels);
 
 /* Factor on the pooling's result. */
 nst_real nst_network_pool_scale(const nst_network_config *config);
+/* Whether the layers compute the same. */
 bool nst_network_config_equal(const nst_network_config *a, const nst_network_config *b);
 
 /* Shape of a layer's output for an image of the given size; a dimension of 0 means the image is too small. */

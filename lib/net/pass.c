@@ -7,10 +7,7 @@
 struct nst_pass {
     nst_pass_config config;
     nst_plan plan;
-    void *slots[NST_MAX_LAYERS + 1];
-    void *imported; /* the image in the kernels' layout, before preprocessing */
-    void *gradients[2];
-    void *workspace;
+    void *buffers[NST_MAX_BUFFERS];
     bool tapped[NST_MAX_LAYERS];
 };
 
@@ -24,30 +21,23 @@ static nst_shape shape_of(const nst_pass *pass, size_t layer)
     return nst_network_shape(pass->config.network, layer, pass->config.width, pass->config.height);
 }
 
-static void *output_of(const nst_pass *pass, size_t layer)
+static const nst_conv *conv_of(const nst_pass *pass, size_t layer)
 {
-    return pass->slots[pass->plan.slot[layer]];
+    return &pass->config.network->convs[pass->config.network->layers[layer].conv];
 }
 
-/* What the layer reads: the layer before, or the preprocessed image. */
-static void *input_of(const nst_pass *pass, size_t layer)
+static nst_real pool_scale(const nst_pass *pass)
 {
-    return layer ? output_of(pass, layer - 1) : pass->slots[0];
+    return nst_network_pool_scale(&pass->config.network->config);
 }
 
 /* ---- making ---- */
 
 static bool take_memory(nst_pass *pass)
 {
-    nst_memory *memory = &pass->config.ctx->memory;
-    for (size_t i = 0; i < pass->plan.slot_count; i++)
-        if (!(pass->slots[i] = nst_alloc(memory, pass->plan.slot_bytes[i]))) return false;
-    if (pass->config.backward)
-        for (int i = 0; i < 2; i++)
-            if (!(pass->gradients[i] = nst_alloc(memory, pass->plan.widest))) return false;
-    pass->imported = nst_alloc(memory, pass->plan.slot_bytes[0]);
-    pass->workspace = nst_alloc(memory, pass->plan.workspace);
-    return pass->imported && pass->workspace;
+    for (size_t i = NST_BUFFER_NONE + 1; i < pass->plan.buffer_count; i++)
+        if (!(pass->buffers[i] = nst_alloc(&pass->config.ctx->memory, pass->plan.bytes[i]))) return false;
+    return true;
 }
 
 int32_t nst_pass_new(const nst_pass_config *config, nst_pass **out, nst_error *error)
@@ -73,54 +63,64 @@ int32_t nst_pass_new(const nst_pass_config *config, nst_pass **out, nst_error *e
 
 void nst_pass_free(nst_pass *pass)
 {
-    nst_memory *memory;
     if (!pass) return;
-    memory = &pass->config.ctx->memory;
-    for (size_t i = 0; i < NST_MAX_LAYERS + 1; i++) nst_free(memory, pass->slots[i]);
-    for (int i = 0; i < 2; i++) nst_free(memory, pass->gradients[i]);
-    nst_free(memory, pass->imported);
-    nst_free(memory, pass->workspace);
-    nst_free(memory, pass);
+    for (size_t i = 0; i < NST_MAX_BUFFERS; i++) nst_free(&pass->config.ctx->memory, pass->buffers[i]);
+    nst_free(&pass->config.ctx->memory, pass);
 }
 
 /* ---- forward ---- */
 
-static void forward_layer(nst_pass *pass, size_t i)
+static void run_conv(nst_pass *pass, const nst_conv *conv, nst_shape shape, const void *x, bool relu, void *mask, void *y)
+{
+    pass->config.kernels->conv_forward(pass->config.exec, conv, shape.height, shape.width, x, relu, mask, y,
+                                       pass->buffers[NST_BUFFER_WORKSPACE]);
+}
+
+static void run_pool(nst_pass *pass, size_t layer, const void *x, void *y, void *codes)
+{
+    pass->config.kernels->pool_forward(pass->config.exec, pass->config.network->config.pooling, pool_scale(pass),
+                                       shape_of(pass, layer - 1), x, y, codes);
+}
+
+/* The image, preprocessed, to where the first step reads it. */
+static void *enter(nst_pass *pass, const nst_real *image)
+{
+    const nst_pass_config *config = &pass->config;
+    nst_shape shape = {3, config->height, config->width};
+    void *imported = pass->buffers[NST_BUFFER_TURN0], *entered = pass->buffers[NST_BUFFER_TURN1];
+    config->kernels->import_planar(config->exec, shape, image, imported);
+    run_conv(pass, &config->network->input, shape, imported, false, NULL, entered);
+    return entered;
+}
+
+static void forward_step(nst_pass *pass, const nst_step *step)
 {
     const nst_kernels *kernels = pass->config.kernels;
-    const nst_network *network = pass->config.network;
-    const nst_layer *layer = &network->layers[i];
-    nst_shape shape = shape_of(pass, i);
-    const void *x = input_of(pass, i);
-    void *y = output_of(pass, i);
-    switch (layer->kind) {
-    case NST_LAYER_CONV:
-        kernels->conv_forward(pass->config.exec, &network->convs[layer->conv], shape.height, shape.width, x, y, pass->workspace);
+    nst_shape shape = shape_of(pass, step->first);
+    const void *x = pass->buffers[step->from];
+    void *y = pass->buffers[step->to], *notes = pass->buffers[step->notes];
+    switch (step->kind) {
+    case NST_STEP_CONV: run_conv(pass, conv_of(pass, step->first), shape, x, false, NULL, y); break;
+    case NST_STEP_CONV_RELU: run_conv(pass, conv_of(pass, step->first), shape, x, true, notes, y); break;
+    case NST_STEP_CONV_RELU_POOL:
+        kernels->conv_pool_forward(pass->config.exec, conv_of(pass, step->first), shape.height, shape.width, x, pool_scale(pass), y,
+                                   notes, pass->buffers[NST_BUFFER_WORKSPACE]);
         break;
-    case NST_LAYER_RELU:
-        if (x != y) memcpy(y, x, kernels->feature_bytes(shape));
-        kernels->relu_forward(pass->config.exec, shape, y);
-        break;
-    case NST_LAYER_POOL:
-        kernels->pool_forward(pass->config.exec, network->config.pooling, nst_network_pool_scale(&network->config),
-                              shape_of(pass, i - 1), x, y);
-        break;
+    case NST_STEP_RELU: kernels->relu_forward(pass->config.exec, shape, x, y, notes); break;
+    case NST_STEP_POOL: run_pool(pass, step->first, x, y, notes); break;
     }
 }
 
 int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn observe, void *user)
 {
-    const nst_pass_config *config = &pass->config;
-    nst_shape shape = {3, config->height, config->width};
-    config->kernels->import_planar(config->exec, shape, image, pass->imported);
-    config->kernels->conv_forward(config->exec, &config->network->input, shape.height, shape.width, pass->imported, pass->slots[0],
-                                  pass->workspace);
-    for (size_t i = 0; i < pass->plan.depth; i++) {
+    enter(pass, image);
+    for (size_t i = 0; i < pass->plan.step_count; i++) {
+        const nst_step *step = &pass->plan.steps[i];
         int32_t status;
         if (cancelled(pass)) return NST_ERR_CANCELLED;
-        forward_layer(pass, i);
-        if (!pass->tapped[i]) continue;
-        status = observe(user, i, shape_of(pass, i), output_of(pass, i));
+        forward_step(pass, step);
+        if (!pass->tapped[step->last]) continue;
+        status = observe(user, step->last, shape_of(pass, step->last), pass->buffers[step->to]);
         if (status < 0) return status;
     }
     return NST_OK;
@@ -128,55 +128,91 @@ int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn o
 
 /* ---- backward ---- */
 
-/* `dy` is the gradient at the layer's output; returns where the gradient at its input lies: in place for a ReLU, else in `dx`. */
-static void *backward_layer(nst_pass *pass, size_t i, void *dy, void *dx)
+/* The buffers that take turns: in `at` is what has been computed, `other` is free. */
+typedef struct turns {
+    void *at, *other;
+} turns;
+
+static void turn(turns *g)
 {
-    const nst_kernels *kernels = pass->config.kernels;
-    const nst_network *network = pass->config.network;
-    const nst_layer *layer = &network->layers[i];
-    nst_shape shape = shape_of(pass, i);
-    switch (layer->kind) {
-    case NST_LAYER_RELU: kernels->relu_backward(pass->config.exec, shape, output_of(pass, i), dy); return dy;
-    case NST_LAYER_CONV:
-        kernels->conv_backward(pass->config.exec, &network->convs[layer->conv], shape.height, shape.width, dy, dx, pass->workspace);
-        return dx;
-    case NST_LAYER_POOL:
-        kernels->pool_backward(pass->config.exec, network->config.pooling, nst_network_pool_scale(&network->config),
-                               shape_of(pass, i - 1), input_of(pass, i), output_of(pass, i), dy, dx);
-        return dx;
+    void *swap = g->at;
+    g->at = g->other;
+    g->other = swap;
+}
+
+static void backward_conv(nst_pass *pass, const nst_conv *conv, nst_shape shape, const void *mask, turns *g)
+{
+    pass->config.kernels->conv_backward(pass->config.exec, conv, shape.height, shape.width, g->at, mask, g->other,
+                                        pass->buffers[NST_BUFFER_WORKSPACE]);
+    turn(g);
+}
+
+/* `layer` is the pooling; x and y are there for those that need them. */
+static void backward_pool(nst_pass *pass, size_t layer, const nst_step *step, turns *g)
+{
+    bool alone = step->kind == NST_STEP_POOL;
+    pass->config.kernels->pool_backward(pass->config.exec, pass->config.network->config.pooling, pool_scale(pass),
+                                        shape_of(pass, layer - 1), alone ? pass->buffers[step->from] : NULL,
+                                        alone ? pass->buffers[step->to] : NULL, pass->buffers[step->notes], g->at, g->other);
+    turn(g);
+}
+
+/* From the gradient at the step's output to that at its input. */
+static void backward_step(nst_pass *pass, const nst_step *step, turns *g)
+{
+    nst_shape shape = shape_of(pass, step->first);
+    switch (step->kind) {
+    case NST_STEP_CONV: backward_conv(pass, conv_of(pass, step->first), shape, NULL, g); break;
+    case NST_STEP_CONV_RELU: backward_conv(pass, conv_of(pass, step->first), shape, pass->buffers[step->notes], g); break;
+    case NST_STEP_CONV_RELU_POOL:
+        backward_pool(pass, step->last, step, g); /* does the ReLU's part as well */
+        backward_conv(pass, conv_of(pass, step->first), shape, NULL, g);
+        break;
+    case NST_STEP_RELU: pass->config.kernels->relu_backward(pass->config.exec, shape, pass->buffers[step->notes], g->at); break;
+    case NST_STEP_POOL: backward_pool(pass, step->first, step, g); break;
     }
-    return dx;
 }
 
 int32_t nst_pass_backward(nst_pass *pass, nst_inject_fn inject, void *user, nst_real *gradient)
 {
     const nst_pass_config *config = &pass->config;
     nst_shape image = {3, config->height, config->width};
-    void *current = pass->gradients[0], *other = pass->gradients[1];
-    size_t last = pass->plan.depth - 1;
-    memset(current, 0, config->kernels->feature_bytes(shape_of(pass, last)));
-    for (size_t i = last + 1; i-- > 0;) {
+    turns g = {pass->buffers[NST_BUFFER_TURN0], pass->buffers[NST_BUFFER_TURN1]};
+    memset(g.at, 0, config->kernels->feature_bytes(shape_of(pass, pass->plan.depth - 1)));
+    for (size_t i = pass->plan.step_count; i-- > 0;) {
+        const nst_step *step = &pass->plan.steps[i];
         if (cancelled(pass)) return NST_ERR_CANCELLED;
-        if (pass->tapped[i]) {
-            int32_t status = inject(user, i, shape_of(pass, i), output_of(pass, i), current);
+        if (pass->tapped[step->last]) {
+            int32_t status = inject(user, step->last, shape_of(pass, step->last), pass->buffers[step->to], g.at);
             if (status < 0) return status;
         }
-        if (backward_layer(pass, i, current, other) == other) {
-            void *swap = current;
-            current = other;
-            other = swap;
-        }
+        backward_step(pass, step, &g);
     }
-    config->kernels->conv_backward(config->exec, &config->network->input, image.height, image.width, current, other,
-                                   pass->workspace);
-    config->kernels->export_planar(config->exec, image, other, gradient);
+    backward_conv(pass, &config->network->input, image, NULL, &g);
+    config->kernels->export_planar(config->exec, image, g.at, gradient);
     return NST_OK;
 }
 
-const char *nst_pass_non_finite_layer(const nst_pass *pass)
+/* ---- trouble ---- */
+
+static void forward_layer(nst_pass *pass, size_t i, const void *x, void *y)
+{
+    nst_shape shape = shape_of(pass, i);
+    switch (pass->config.network->layers[i].kind) {
+    case NST_LAYER_CONV: run_conv(pass, conv_of(pass, i), shape, x, false, NULL, y); break;
+    case NST_LAYER_RELU: pass->config.kernels->relu_forward(pass->config.exec, shape, x, y, NULL); break;
+    case NST_LAYER_POOL: run_pool(pass, i, x, y, NULL); break;
+    }
+}
+
+const char *nst_pass_non_finite_layer(nst_pass *pass, const nst_real *image)
 {
     const nst_pass_config *config = &pass->config;
-    for (size_t i = 0; i < pass->plan.depth; i++)
-        if (!config->kernels->all_finite(config->exec, shape_of(pass, i), output_of(pass, i))) return config->network->layers[i].name;
+    turns features = {enter(pass, image), pass->buffers[NST_BUFFER_TURN0]};
+    for (size_t i = 0; i < pass->plan.depth; i++) {
+        forward_layer(pass, i, features.at, features.other);
+        turn(&features);
+        if (!config->kernels->all_finite(config->exec, shape_of(pass, i), features.at)) return config->network->layers[i].name;
+    }
     return NULL;
 }

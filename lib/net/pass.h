@@ -1,4 +1,4 @@
-/* One image size through a network, forward and backward. All memory is taken when the pass is made.
+/* One image size through a network, forward and backward. All memory is taken when the pass is made, as plan.h says.
  *
  * Gradients can enter at any layer: the layers of interest are "tapped". forward() hands the features of every tapped layer to
  * observe(); backward() goes from the deepest tapped layer to the pixels and lets inject() add to the gradient at each. */
@@ -11,7 +11,8 @@
 
 typedef struct nst_pass nst_pass;
 
-/* `layer` indexes the network's layers; `features` lie in the kernel table's layout. */
+/* `layer` indexes the network's layers; `features` lie in the kernel table's layout. Without a way back they are there for the time of
+ * the call only. */
 typedef int32_t (*nst_observe_fn)(void *user, size_t layer, nst_shape shape, const void *features);
 typedef int32_t (*nst_inject_fn)(void *user, size_t layer, nst_shape shape, const void *features, void *gradient);
 
@@ -22,7 +23,7 @@ typedef struct nst_pass_config {
     const nst_network *network;
     size_t width, height;
     const bool *tapped; /* one per layer of the network */
-    bool backward;      /* false: nothing is kept for a way back, and memory is reused from layer to layer */
+    bool backward;      /* false: nothing is kept for a way back */
     const _Atomic int *cancel; /* polled before every layer; NULL: never */
 } nst_pass_config;
 
@@ -35,7 +36,7 @@ int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn o
 /* gradient (3, height, width) = d loss / d image; after forward() of the same image. */
 int32_t nst_pass_backward(nst_pass *pass, nst_inject_fn inject, void *user, nst_real *gradient);
 
-/* Name of the first layer whose features are not all finite, or NULL. Only for passes made with `backward`. */
-const char *nst_pass_non_finite_layer(const nst_pass *pass);
+/* Name of the first layer whose features are not all finite, or NULL: computes the image's features once more, layer by layer. */
+const char *nst_pass_non_finite_layer(nst_pass *pass, const nst_real *image);
 
 #endif

@@ -1,32 +1,111 @@
-/* What lives where. A layer's output gets a slot; layers that nobody looks at again share slots.
+/* What lives where. On the way forward features take turns in two buffers. With a way back these are kept besides: the outputs of tapped
+ * layers, of a ReLU one bit a value, of a maximum pooling the codes of its places, of an L2 pooling both its sides.
  *
- * With a way back everything is kept that the gradients need: ReLU outputs (their sign is the mask), pooling inputs and outputs. A
- * ReLU works in place in its convolution's slot unless the convolution itself is tapped. Without a way back two slots taking turns
- * are enough. */
+ * Layers that nobody looks into are computed together: a convolution with its ReLU, and these with a maximum pooling where the level
+ * has a kernel for it. */
 #include "net/plan.h"
 
 #include "base/size.h"
 
-static bool in_place(const nst_pass_config *config, size_t layer)
+static nst_shape shape_of(const nst_pass_config *config, size_t layer)
 {
-    return config->network->layers[layer].kind == NST_LAYER_RELU && layer > 0 && !config->tapped[layer - 1];
+    return nst_network_shape(config->network, layer, config->width, config->height);
 }
+
+static bool is_kind(const nst_pass_config *config, const nst_plan *plan, size_t layer, nst_layer_kind kind)
+{
+    return layer < plan->depth && config->network->layers[layer].kind == kind;
+}
+
+/* ---- steps ---- */
+
+static nst_step step_from(const nst_pass_config *config, const nst_plan *plan, size_t layer)
+{
+    const nst_network *network = config->network;
+    nst_step step = {.first = layer, .last = layer};
+    if (network->layers[layer].kind == NST_LAYER_RELU) step.kind = NST_STEP_RELU;
+    else if (network->layers[layer].kind == NST_LAYER_POOL) step.kind = NST_STEP_POOL;
+    else if (config->tapped[layer] || !is_kind(config, plan, layer + 1, NST_LAYER_RELU)) step.kind = NST_STEP_CONV;
+    else if (config->tapped[layer + 1] || !is_kind(config, plan, layer + 2, NST_LAYER_POOL) || !config->kernels->conv_pool_forward ||
+             network->config.pooling != NST_POOL_MAX)
+        step.kind = NST_STEP_CONV_RELU, step.last = layer + 1;
+    else step.kind = NST_STEP_CONV_RELU_POOL, step.last = layer + 2;
+    return step;
+}
+
+static bool pools_by_l2(const nst_pass_config *config, const nst_plan *plan, size_t layer)
+{
+    return config->network->config.pooling == NST_POOL_L2 && is_kind(config, plan, layer, NST_LAYER_POOL);
+}
+
+static bool is_kept(const nst_pass_config *config, const nst_plan *plan, size_t layer)
+{
+    return config->backward && (config->tapped[layer] || pools_by_l2(config, plan, layer) || pools_by_l2(config, plan, layer + 1));
+}
+
+/* ---- buffers ---- */
 
 static void raise(size_t *maximum, size_t value)
 {
     if (value > *maximum) *maximum = value;
 }
 
-static void plan_slots(const nst_pass_config *config, nst_plan *plan)
+static size_t add_buffer(nst_plan *plan, size_t bytes)
 {
-    size_t next = 1; /* slot 0: the preprocessed image */
-    for (size_t i = 0; i < plan->depth; i++) {
-        if (in_place(config, i)) plan->slot[i] = i ? plan->slot[i - 1] : 0;
-        else if (config->backward) plan->slot[i] = next++;
-        else plan->slot[i] = i && plan->slot[i - 1] == 1 ? 2 : 1;
-    }
-    plan->slot_count = config->backward ? next : 3;
+    plan->bytes[plan->buffer_count] = bytes;
+    return plan->buffer_count++;
 }
+
+/* The way back needs a mask or codes. */
+static size_t add_notes(const nst_pass_config *config, nst_plan *plan, const nst_step *step)
+{
+    nst_shape shape = shape_of(config, step->last);
+    if (!config->backward || step->kind == NST_STEP_CONV) return NST_BUFFER_NONE;
+    if (step->kind == NST_STEP_CONV_RELU || step->kind == NST_STEP_RELU) return add_buffer(plan, config->kernels->mask_bytes(shape));
+    if (config->network->config.pooling == NST_POOL_MAX) return add_buffer(plan, config->kernels->code_bytes(shape));
+    return NST_BUFFER_NONE;
+}
+
+/* A ReLU of its own may work in place: its input has been seen. */
+static size_t turn_after(const nst_step *step)
+{
+    if (step->kind == NST_STEP_RELU && step->from < NST_BUFFER_KEPT) return step->from;
+    return step->from == NST_BUFFER_TURN0 ? NST_BUFFER_TURN1 : NST_BUFFER_TURN0;
+}
+
+static void plan_steps(const nst_pass_config *config, nst_plan *plan)
+{
+    size_t from = NST_BUFFER_TURN1; /* the preprocessed image; as imported it is in the other */
+    for (size_t layer = 0; layer < plan->depth; layer = plan->steps[plan->step_count - 1].last + 1) {
+        nst_step step = step_from(config, plan, layer);
+        step.from = from;
+        if (is_kept(config, plan, step.last)) step.to = add_buffer(plan, config->kernels->feature_bytes(shape_of(config, step.last)));
+        else step.to = turn_after(&step);
+        step.notes = add_notes(config, plan, &step);
+        from = step.to;
+        plan->steps[plan->step_count++] = step;
+    }
+}
+
+/* Every layer fits into either of the two, so that a pass can also go layer by layer. */
+static void plan_shared(const nst_pass_config *config, nst_plan *plan)
+{
+    const nst_network *network = config->network;
+    const nst_kernels *kernels = config->kernels;
+    size_t widest = kernels->feature_bytes((nst_shape){3, config->height, config->width});
+    size_t workspace = kernels->conv_workspace(&network->input, config->height, config->width, config->exec->strands);
+    for (size_t i = 0; i < plan->depth; i++) {
+        nst_shape shape = shape_of(config, i);
+        raise(&widest, kernels->feature_bytes(shape));
+        if (network->layers[i].kind == NST_LAYER_CONV)
+            raise(&workspace, kernels->conv_workspace(&network->convs[network->layers[i].conv], shape.height, shape.width,
+                                                      config->exec->strands));
+    }
+    plan->bytes[NST_BUFFER_TURN0] = plan->bytes[NST_BUFFER_TURN1] = widest;
+    plan->bytes[NST_BUFFER_WORKSPACE] = workspace;
+}
+
+/* ---- limits ---- */
 
 static size_t deepest_tapped(const nst_pass_config *config)
 {
@@ -36,43 +115,60 @@ static size_t deepest_tapped(const nst_pass_config *config)
     return depth;
 }
 
+/* Every layer kept twice over, in layouts that round channels up, must be countable: then so is all that a plan adds up. */
+static bool fits(const nst_pass_config *config, size_t depth)
+{
+    size_t total = 0;
+    if (config->height > INT32_MAX / config->width) return false; /* a BLAS counts in 32 bits */
+    for (size_t i = 0; i < depth; i++) {
+        size_t values;
+        if (!nst_size_mul3(config->network->layers[i].channels + NST_ALIGNMENT, config->height, config->width, &values) ||
+            !nst_size_mul(values, 2 * sizeof(nst_real), &values) || !nst_size_add(total, values, &total))
+            return false;
+    }
+    return true;
+}
+
 static int32_t check_sizes(const nst_pass_config *config, size_t depth, nst_error *error)
 {
     const nst_network *network = config->network;
     const nst_layer *deepest = &network->layers[depth - 1];
     int pools = deepest->pools + (deepest->kind == NST_LAYER_POOL);
-    size_t smallest = (size_t)1 << pools, values;
+    size_t smallest = (size_t)1 << pools;
     if (config->width < smallest || config->height < smallest)
         return nst_fail(error, NST_ERR_INVALID_ARG, "an image of %zux%zu is too small for layer %s, which needs at least %zux%zu",
                         config->width, config->height, deepest->name, smallest, smallest);
-    if (config->height > INT32_MAX / config->width) /* a BLAS counts in 32 bits */
+    if (!fits(config, depth))
         return nst_fail(error, NST_ERR_LIMIT, "an image of %zux%zu is too large", config->width, config->height);
-    for (size_t i = 0; i < depth; i++)
-        if (!nst_size_mul3(network->layers[i].channels, config->height, config->width, &values) ||
-            !nst_size_mul(values, 2 * sizeof(nst_real), &values))
-            return nst_fail(error, NST_ERR_LIMIT, "an image of %zux%zu is too large", config->width, config->height);
     return NST_OK;
+}
+
+static bool sum_bytes(const nst_plan *plan, size_t *sum)
+{
+    *sum = 0;
+    for (size_t i = 0; i < plan->buffer_count; i++)
+        if (!nst_size_add(*sum, plan->bytes[i], sum)) return false;
+    return true;
 }
 
 int32_t nst_plan_make(const nst_pass_config *config, nst_plan *plan, nst_error *error)
 {
-    const nst_network *network = config->network;
-    nst_shape image = {3, config->height, config->width};
+    size_t sum;
     int32_t status;
-    *plan = (nst_plan){.depth = deepest_tapped(config)};
+    *plan = (nst_plan){.depth = deepest_tapped(config), .buffer_count = NST_BUFFER_KEPT};
     if (plan->depth == 0) return nst_fail(error, NST_ERR_INTERNAL, "a pass without a tapped layer");
     status = check_sizes(config, plan->depth, error);
     if (status < 0) return status;
-    plan_slots(config, plan);
-    plan->slot_bytes[0] = plan->widest = config->kernels->feature_bytes(image);
-    plan->workspace = config->kernels->conv_workspace(&network->input, config->height, config->width);
-    for (size_t i = 0; i < plan->depth; i++) {
-        nst_shape shape = nst_network_shape(network, i, config->width, config->height);
-        size_t bytes = config->kernels->feature_bytes(shape);
-        raise(&plan->slot_bytes[plan->slot[i]], bytes);
-        raise(&plan->widest, bytes);
-        if (network->layers[i].kind == NST_LAYER_CONV)
-            raise(&plan->workspace, config->kernels->conv_workspace(&network->convs[network->layers[i].conv], shape.height, shape.width));
-    }
+    plan_steps(config, plan);
+    plan_shared(config, plan);
+    if (!sum_bytes(plan, &sum))
+        return nst_fail(error, NST_ERR_LIMIT, "an image of %zux%zu is too large", config->width, config->height);
     return NST_OK;
+}
+
+size_t nst_plan_bytes(const nst_plan *plan)
+{
+    size_t sum;
+    sum_bytes(plan, &sum); /* as nst_plan_make() has checked */
+    return sum;
 }

@@ -1,17 +1,40 @@
+/* What a pass does, step by step, and what memory it takes: known before any is taken. */
 #ifndef NST_NET_PLAN_H
 #define NST_NET_PLAN_H
 
 #include "net/pass.h"
 
+/* What one call, or two on the way back, computes: a layer, or a few that nobody looks into. */
+typedef enum nst_step_kind { NST_STEP_CONV, NST_STEP_CONV_RELU, NST_STEP_CONV_RELU_POOL, NST_STEP_RELU, NST_STEP_POOL } nst_step_kind;
+
+/* Buffers of a pass. Features nobody needs again take turns in two of them, as do the gradients on the way back. */
+enum {
+    NST_BUFFER_NONE, /* not wanted */
+    NST_BUFFER_TURN0,
+    NST_BUFFER_TURN1,
+    NST_BUFFER_WORKSPACE,
+    NST_BUFFER_KEPT, /* the first of those that are kept for the way back */
+    NST_MAX_BUFFERS = NST_BUFFER_KEPT + 2 * NST_MAX_LAYERS
+};
+
+typedef struct nst_step {
+    nst_step_kind kind;
+    size_t first, last; /* layers computed; what is between is not there */
+    size_t from, to;    /* buffers of the input and of the output */
+    size_t notes;       /* buffer of a ReLU's mask or of a maximum pooling's codes, for the way back */
+} nst_step;
+
 typedef struct nst_plan {
     size_t depth; /* layers computed: down to the deepest tapped one */
-    size_t slot[NST_MAX_LAYERS];           /* where a layer's output lies */
-    size_t slot_bytes[NST_MAX_LAYERS + 1];
-    size_t slot_count;
-    size_t widest;    /* bytes of the largest features: the gradients take turns in two buffers of that size */
-    size_t workspace; /* bytes the convolutions want */
+    nst_step steps[NST_MAX_LAYERS];
+    size_t step_count;
+    size_t bytes[NST_MAX_BUFFERS]; /* of every buffer; of NST_BUFFER_NONE: 0 */
+    size_t buffer_count;
 } nst_plan;
 
+/* Takes no memory. As nst_pass_new(). */
 int32_t nst_plan_make(const nst_pass_config *config, nst_plan *plan, nst_error *error);
+/* All buffers together. */
+size_t nst_plan_bytes(const nst_plan *plan);
 
 #endif

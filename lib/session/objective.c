@@ -106,7 +106,7 @@ static int32_t take_states(nst_objective *objective, nst_error *error)
     size_t workspace = 0;
     for (size_t i = 0; i < objective->part_count; i++) {
         nst_loss *loss = &objective->parts[i].loss;
-        size_t wanted = loss->class->workspace_bytes(objective->tools.kernels, loss->shape);
+        size_t wanted = loss->class->workspace_bytes(&objective->tools, loss->shape);
         loss->state = nst_alloc(&objective->ctx->memory, loss->class->state_bytes(loss->shape));
         if (!loss->state) return nst_fail_nomem(error, "the losses");
         if (wanted > workspace) workspace = wanted;
@@ -189,7 +189,8 @@ static int32_t prepare_style(nst_objective *objective, nst_targets *targets, con
 static int32_t build(nst_objective *objective, nst_targets *targets, const nst_settings *settings, const _Atomic int *cancel,
                      nst_error *error)
 {
-    int32_t status = nst_network_new(objective->ctx, targets->model, &settings->network, settings->deepest, &objective->network, error);
+    int32_t status = nst_network_new(objective->ctx, targets->model, &settings->network, settings->deepest, objective->tools.kernels,
+                                     objective->tools.exec, &objective->network, error);
     if (status < 0) return status;
     list_parts(objective, settings);
     if (targets->content) status = prepare_content(objective, targets, cancel, error);
@@ -260,9 +261,9 @@ static bool finite_picture(const nst_objective *objective, const nst_real *x)
     return true;
 }
 
-static const char *find_trouble(const nst_objective *objective)
+static const char *find_trouble(const nst_objective *objective, const nst_real *x)
 {
-    const char *layer = objective->pass ? nst_pass_non_finite_layer(objective->pass) : NULL;
+    const char *layer = objective->pass ? nst_pass_non_finite_layer(objective->pass, x) : NULL;
     return layer ? layer : "the loss";
 }
 
@@ -278,7 +279,7 @@ int32_t nst_objective_evaluate(void *user, const nst_real *x, double *f, nst_rea
     if (status < 0) return status;
     *f = objective->sum;
     if (!isfinite(*f)) {
-        objective->trouble = find_trouble(objective);
+        objective->trouble = find_trouble(objective, x);
         *f = (double)NAN;
         return NST_OK;
     }

@@ -95,8 +95,8 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     session->targets = nst_targets_ref(targets);
     session->init = nst_image_ref(init);
     session->resuming = resuming;
-    session->kernels = nst_kernels_for((int)targets->ctx->level);
-    session->exec = (nst_exec){run_on_context, targets->ctx};
+    session->kernels = nst_kernels_for((int)targets->ctx->level, NST_PRECISION_FP32);
+    session->exec = (nst_exec){run_on_context, targets->ctx, nst_strands(targets->ctx)};
     status = options ? nst_options_copy(options, &session->options) : nst_options_new(targets->ctx, &session->options);
     if (status < 0) nst_fail_nomem(error, "options");
     else status = nst_session_resolve(session, session->options, &session->settings, &session->schedule, error);

@@ -127,6 +127,7 @@ static int32_t resolve_network(const nst_options *options, const nst_weights *we
         return nst_fail(error, NST_ERR_PREPROCESSING,
                         "it is not known what pixels the weights '%s' expect: set the option preprocessing to torch (RGB, mean and "
                         "deviation) or caffe (BGR 0..255 minus mean)", weights->source);
+    out->pack = true;
     out->padding = pads[padding];
     out->preprocessing = (nst_preprocessing)preprocessing;
     out->pooling = (nst_pool_mode)nst_option_number(options, NST_OPT_POOLING);

@@ -147,9 +147,10 @@ static int32_t compute_entry(job *work, nst_target_entry *entry, const void *fea
 {
     const nst_loss_class *class = entry->request.class;
     nst_memory *memory = &work->targets->ctx->memory;
-    void *workspace = nst_alloc(memory, class->workspace_bytes(work->tools->kernels, entry->shape));
+    void *workspace = nst_alloc(memory, class->workspace_bytes(work->tools, entry->shape));
+    nst_tile whole = nst_tile_whole(entry->shape);
     if (!workspace) return nst_fail_nomem(work->error, "target statistics");
-    class->target_accumulate(work->tools, entry->shape, 0, entry->shape.height, features, entry->data, workspace);
+    class->target_accumulate(work->tools, entry->shape, &whole, features, entry->data, workspace);
     if (class->target_finish) class->target_finish(entry->shape, entry->data);
     nst_free(memory, workspace);
     return NST_OK;

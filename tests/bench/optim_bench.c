@@ -33,8 +33,8 @@ NST_API void optim_bench_free(bench *b);
 bench *optim_bench_new(int kind, int history, int line_search, double learning_rate, uint64_t n, bench_fn evaluate,
                        const nst_real *x)
 {
-    static const nst_exec exec = {run_in_order, NULL};
-    const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE);
+    static const nst_exec exec = {run_in_order, NULL, 1};
+    const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32);
     nst_optim_config config = {(nst_optimizer_kind)kind, history, (nst_line_search)line_search, learning_rate, 0, 1};
     nst_ctx *ctx;
     bench *b;

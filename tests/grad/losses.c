@@ -23,7 +23,7 @@ static void run_here(void *user, void (*job)(void *data, uint32_t index), void *
     for (uint32_t i = 0; i < count; i++) job(data, i);
 }
 
-static const nst_exec exec = {run_here, NULL};
+static const nst_exec exec = {run_here, NULL, 1};
 
 static void fill(double *values, size_t count, uint64_t seed)
 {
@@ -34,16 +34,18 @@ static void fill(double *values, size_t count, uint64_t seed)
 /* A loss with its target made from `features` of a shape, ready to evaluate pictures of another. */
 static nst_loss open_loss(const nst_loss_class *class, nst_dialect dialect, nst_shape from, const double *features, nst_shape picture)
 {
-    nst_loss loss = {.class = class, .tools = {nst_kernels_for(0), &exec}, .shape = picture, .weight = 0.7};
+    nst_loss loss = {.class = class, .tools = {nst_kernels_for(0, NST_PRECISION_FP32), &exec}, .shape = picture, .weight = 0.7};
     void *target = calloc(1, class->target_bytes(loss.tools.kernels, from) + 1);
-    void *workspace = malloc(class->workspace_bytes(loss.tools.kernels, from) + 1);
-    for (size_t row = 0; row < from.height; row++) /* row by row: streaming must not matter */
-        class->target_accumulate(&loss.tools, from, row, row + 1, features, target, workspace);
+    void *workspace = malloc(class->workspace_bytes(&loss.tools, from) + 1);
+    for (size_t row = 0; row < from.height; row++) { /* row by row: streaming must not matter */
+        nst_tile tile = {from, {row, row + 1, 0, from.width}, row, 0};
+        class->target_accumulate(&loss.tools, from, &tile, features, target, workspace);
+    }
     if (class->target_finish) class->target_finish(from, target);
     free(workspace);
     loss.target = target;
     loss.state = malloc(class->state_bytes(picture));
-    loss.workspace = malloc(class->workspace_bytes(loss.tools.kernels, picture) + 1);
+    loss.workspace = malloc(class->workspace_bytes(&loss.tools, picture) + 1);
     loss.factor = class->factor(dialect, picture, target);
     return loss;
 }
@@ -213,6 +215,98 @@ static void blank_targets_are_finite(void **state)
     }
 }
 
+/* ---- tile by tile ---- */
+
+/* Rows [row0, row1) and columns [column0, column1) of `shape`, with a margin of one where the layer goes on. */
+static nst_tile tile_of(nst_shape whole, nst_region r, nst_region *cut)
+{
+    *cut = (nst_region){r.row0 - (r.row0 > 0), r.row1 + (r.row1 < whole.height), r.column0 - (r.column0 > 0),
+                        r.column1 + (r.column1 < whole.width)};
+    return (nst_tile){{whole.channels, cut->row1 - cut->row0, cut->column1 - cut->column0},
+                      {r.row0 - cut->row0, r.row1 - cut->row0, r.column0 - cut->column0, r.column1 - cut->column0}, r.row0, r.column0};
+}
+
+static void copy_cut(nst_shape whole, const nst_region *cut, const double *from, double *to)
+{
+    for (size_t c = 0; c < whole.channels; c++)
+        for (size_t row = cut->row0; row < cut->row1; row++)
+            for (size_t i = cut->column0; i < cut->column1; i++) *to++ = from[(c * whole.height + row) * whole.width + i];
+}
+
+static void add_cut(nst_shape whole, const nst_region *cut, const double *from, double *to)
+{
+    for (size_t c = 0; c < whole.channels; c++)
+        for (size_t row = cut->row0; row < cut->row1; row++)
+            for (size_t i = cut->column0; i < cut->column1; i++) to[(c * whole.height + row) * whole.width + i] += *from++;
+}
+
+/* Calls `each` for four tiles that cover the layer. */
+static void for_tiles(nst_shape whole, void (*each)(nst_loss *loss, const nst_tile *tile, const nst_region *cut, const double *features,
+                                                    double *result), nst_loss *loss, const double *features, double *result)
+{
+    static const size_t rows[] = {0, 2, H}, columns[] = {0, 5, W};
+    double part[N];
+    for (int i = 0; i < 4; i++) {
+        nst_region region = {rows[i / 2], rows[i / 2 + 1], columns[i % 2], columns[i % 2 + 1]}, cut;
+        nst_tile tile = tile_of(whole, region, &cut);
+        copy_cut(whole, &cut, features, part);
+        each(loss, &tile, &cut, part, result);
+    }
+}
+
+static void tile_target(nst_loss *loss, const nst_tile *tile, const nst_region *cut, const double *features, double *result)
+{
+    (void)cut;
+    loss->class->target_accumulate(&loss->tools, loss->shape, tile, features, result, loss->workspace);
+}
+
+static void tile_value(nst_loss *loss, const nst_tile *tile, const nst_region *cut, const double *features, double *result)
+{
+    (void)cut;
+    (void)result;
+    loss->class->accumulate(loss, tile, features);
+}
+
+static void tile_gradient(nst_loss *loss, const nst_tile *tile, const nst_region *cut, const double *features, double *result)
+{
+    double part[N] = {0};
+    loss->class->seed(loss, tile, loss->weight * loss->factor, features, part);
+    add_cut(loss->shape, cut, part, result);
+}
+
+static void check_tiles(const nst_loss_class *class, nst_shape where)
+{
+    double features[N], image[N], gradient[N] = {0}, tiled_gradient[N] = {0}, value;
+    size_t count = nst_shape_count(where);
+    nst_loss loss;
+    double *target;
+    fill(features, count, 10);
+    fill(image, count, 11);
+    loss = open_loss(class, NST_DIALECT_NORMALISED, where, image, where);
+    value = nst_loss_evaluate(&loss, features);
+    nst_loss_differentiate(&loss, features, gradient);
+    target = calloc(1, class->target_bytes(loss.tools.kernels, where));
+    for_tiles(where, tile_target, &loss, image, target);
+    if (class->target_finish) class->target_finish(where, target);
+    assert_close(class->factor(NST_DIALECT_NORMALISED, where, target), loss.factor);
+    free((void *)(uintptr_t)loss.target);
+    loss.target = target;
+    class->begin(&loss);
+    for_tiles(where, tile_value, &loss, features, NULL);
+    assert_close(loss.weight * loss.factor * class->finish(&loss), value);
+    for_tiles(where, tile_gradient, &loss, features, tiled_gradient);
+    for (size_t i = 0; i < count; i++) assert_true(fabs(gradient[i] - tiled_gradient[i]) <= 1e-12 * (1 + fabs(gradient[i])));
+    close_loss(&loss);
+}
+
+static void tiles_make_the_whole(void **state)
+{
+    (void)state;
+    check_tiles(&nst_loss_content, shape);
+    check_tiles(&nst_loss_gram, shape);
+    check_tiles(&nst_loss_tv, pixels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +315,7 @@ int main(void)
         cmocka_unit_test(blended_style_is_the_mean_of_gram_matrices),
         cmocka_unit_test(total_variation),
         cmocka_unit_test(blank_targets_are_finite),
+        cmocka_unit_test(tiles_make_the_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

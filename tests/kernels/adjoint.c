@@ -1,4 +1,4 @@
-/* Derivatives, in double, at every level: linear operations are tested as adjoints, <A x, y> = <x, A' y>; the others by central
+/* Derivatives, in double, of every table: linear operations are tested as adjoints, <A x, y> = <x, A' y>; the others by central
  * differences along a direction. Every operation a loss or the network differentiates is here.
  *   adjoint [SEED [CASES]] */
 #include <math.h>
@@ -8,7 +8,7 @@
 
 #include "ops.h"
 
-static const nst_exec plain = {exec_forwards, NULL};
+static const nst_exec plain = {exec_forwards, NULL, 1};
 
 /* Everything on planes of doubles, so that tests read as formulas. */
 typedef struct setting {
@@ -63,30 +63,34 @@ static void free_all(void *a, void *b, void *c, void *d)
     free(d);
 }
 
+/* <A x, mask y> = <x, A' (y, mask)>; the mask is that of a ReLU after A. */
 static void test_conv(setting *s)
 {
     nst_shape in = s->c.shape, out = {s->c.out_channels, in.height, in.width};
     double *weight = random_vector(s, in.channels * out.channels * s->c.size * s->c.size);
     double *bias = random_vector(s, out.channels), *x = random_vector(s, nst_shape_count(in));
     double *y = random_vector(s, nst_shape_count(out));
-    nst_conv conv = {in.channels, out.channels, s->c.size, s->c.pad, weight, bias};
-    void *workspace = test_alloc(s->k->conv_workspace(&conv, in.height, in.width));
+    nst_conv conv = {in.channels, out.channels, s->c.size, s->c.pad, weight, bias, {NULL, NULL}};
+    void *workspace = test_alloc(s->k->conv_workspace(&conv, in.height, in.width, plain.strands));
     void *fx = imported(s, in, x), *fy = imported(s, out, y), *f_ax = imported(s, out, NULL), *f_aty = imported(s, in, NULL);
-    s->k->conv_forward(&plain, &conv, in.height, in.width, fx, f_ax, workspace);
-    s->k->conv_backward(&plain, &conv, in.height, in.width, fy, f_aty, workspace);
-    double *ax = exported(s, out, f_ax), *aty = exported(s, in, f_aty);
+    void *rectified = imported(s, out, NULL), *mask = test_alloc(s->k->mask_bytes(out));
+    s->k->conv_forward(&plain, &conv, in.height, in.width, fx, false, NULL, f_ax, workspace);
+    s->k->conv_forward(&plain, &conv, in.height, in.width, fx, true, mask, rectified, workspace);
+    s->k->conv_backward(&plain, &conv, in.height, in.width, fy, s->c.noted ? mask : NULL, f_aty, workspace);
+    if (s->c.noted) s->k->relu_backward(&plain, out, mask, fy);
+    double *ax = exported(s, out, f_ax), *aty = exported(s, in, f_aty), *masked = exported(s, out, fy);
     for (size_t i = 0; i < nst_shape_count(out); i++) ax[i] -= bias[i / nst_shape_positions(out)];
-    expect_equal(s, inner(nst_shape_count(out), ax, y), inner(nst_shape_count(in), x, aty), 1e-12);
+    expect_equal(s, inner(nst_shape_count(out), ax, masked), inner(nst_shape_count(in), x, aty), 1e-12);
     free_all(weight, bias, x, y);
-    free_all(workspace, fx, fy, NULL);
-    free_all(ax, aty, NULL, NULL);
+    free_all(workspace, fx, rectified, mask);
+    free_all(ax, aty, masked, NULL);
 }
 
 static double *pooled(setting *s, const double *x)
 {
     nst_shape in = s->c.shape, out = {in.channels, in.height / 2, in.width / 2};
     void *fx = imported(s, in, x), *fy = imported(s, out, NULL);
-    s->k->pool_forward(&plain, s->c.pool, 1.3, in, fx, fy);
+    s->k->pool_forward(&plain, s->c.pool, 1.3, in, fx, fy, NULL);
     free(fx);
     return exported(s, out, fy);
 }
@@ -95,25 +99,27 @@ static double *pooled_backward(setting *s, const double *x, const double *dy)
 {
     nst_shape in = s->c.shape, out = {in.channels, in.height / 2, in.width / 2};
     void *fx = imported(s, in, x), *fy = imported(s, out, NULL), *fdy = imported(s, out, dy), *fdx = imported(s, in, NULL);
-    s->k->pool_forward(&plain, s->c.pool, 1.3, in, fx, fy);
-    s->k->pool_backward(&plain, s->c.pool, 1.3, in, fx, fy, fdy, fdx);
-    free_all(fx, fy, fdy, NULL);
+    void *codes = test_alloc(s->k->code_bytes(out));
+    s->k->pool_forward(&plain, s->c.pool, 1.3, in, fx, fy, codes);
+    s->k->pool_backward(&plain, s->c.pool, 1.3, in, fx, fy, codes, fdy, fdx);
+    free_all(fx, fy, fdy, codes);
     return exported(s, in, fdx);
 }
 
 static double *rectified(setting *s, const double *x)
 {
     void *f = imported(s, s->c.shape, x);
-    s->k->relu_forward(&plain, s->c.shape, f);
+    s->k->relu_forward(&plain, s->c.shape, f, f, NULL);
     return exported(s, s->c.shape, f);
 }
 
 static double *rectified_backward(setting *s, const double *x, const double *dy)
 {
     void *f = imported(s, s->c.shape, x), *g = imported(s, s->c.shape, dy);
-    s->k->relu_forward(&plain, s->c.shape, f);
-    s->k->relu_backward(&plain, s->c.shape, f, g);
-    free(f);
+    void *mask = test_alloc(s->k->mask_bytes(s->c.shape));
+    s->k->relu_forward(&plain, s->c.shape, f, f, mask);
+    s->k->relu_backward(&plain, s->c.shape, mask, g);
+    free_all(f, mask, NULL, NULL);
     return exported(s, s->c.shape, g);
 }
 
@@ -156,14 +162,14 @@ static void test_relu(setting *s)
     test_map(s, rectified, rectified_backward, nst_shape_count(s->c.shape));
 }
 
-/* <S, gram(x)> over the rows; S symmetric. */
+/* <S, gram(x)> over the region; S symmetric. */
 static double gram_value(setting *s, const double *x, const double *symmetric)
 {
     size_t count = s->c.shape.channels * s->c.shape.channels;
     double *gram = test_alloc(count * sizeof *gram);
-    void *f = imported(s, s->c.shape, x), *workspace = test_alloc(s->k->gram_workspace(s->c.shape));
+    void *f = imported(s, s->c.shape, x), *workspace = test_alloc(s->k->gram_workspace(s->c.shape, plain.strands));
     memset(gram, 0, count * sizeof *gram);
-    s->k->gram_accumulate(&plain, s->c.shape, s->c.row0, s->c.row1, f, gram, workspace);
+    s->k->gram_accumulate(&plain, s->c.shape, s->c.region, f, gram, workspace);
     double value = inner(count, gram, symmetric);
     free_all(gram, f, workspace, NULL);
     return value;
@@ -180,7 +186,9 @@ static void test_gram(setting *s)
     double found = gram_value(s, high, matrix) - gram_value(s, low, matrix);
     void *f = imported(s, s->c.shape, x), *g = imported(s, s->c.shape, zero);
     for (size_t i = 0; i < channels * channels; i++) matrix[i] *= 2;
-    s->k->matrix_times_features(&plain, s->c.shape, s->c.row0, s->c.row1, matrix, f, g);
+    void *workspace = test_alloc(s->k->gram_workspace(s->c.shape, plain.strands));
+    s->k->matrix_times_features(&plain, s->c.shape, s->c.region, matrix, f, g, workspace);
+    free(workspace);
     double *gradient = exported(s, s->c.shape, g);
     expect_equal(s, found, inner(count, d, gradient), 1e-11);
     free_all(x, d, matrix, f);
@@ -189,8 +197,8 @@ static void test_gram(setting *s)
 
 static double difference_value(setting *s, const double *x, const double *target)
 {
-    void *f = imported(s, s->c.shape, x), *t = imported(s, s->c.shape, target);
-    double value = s->k->squared_difference(&plain, s->c.shape, s->c.row0, s->c.row1, f, t);
+    void *f = imported(s, s->c.shape, x), *t = imported(s, s->c.place.shape, target);
+    double value = s->k->squared_difference(&plain, s->c.shape, s->c.region, f, &s->c.place, t);
     free_all(f, t, NULL, NULL);
     return value;
 }
@@ -198,11 +206,11 @@ static double difference_value(setting *s, const double *x, const double *target
 static void test_difference(setting *s)
 {
     size_t count = nst_shape_count(s->c.shape);
-    double *x = random_vector(s, count), *d = random_vector(s, count), *target = random_vector(s, count);
+    double *x = random_vector(s, count), *d = random_vector(s, count), *target = random_vector(s, nst_shape_count(s->c.place.shape));
     double *high = moved(count, x, 0.5, d), *low = moved(count, x, -0.5, d), *zero = moved(count, x, -1, x);
     double found = difference_value(s, high, target) - difference_value(s, low, target);
-    void *f = imported(s, s->c.shape, x), *t = imported(s, s->c.shape, target), *g = imported(s, s->c.shape, zero);
-    s->k->difference_backward(&plain, s->c.shape, s->c.row0, s->c.row1, 2, f, t, g);
+    void *f = imported(s, s->c.shape, x), *t = imported(s, s->c.place.shape, target), *g = imported(s, s->c.shape, zero);
+    s->k->difference_backward(&plain, s->c.shape, s->c.region, 2, f, &s->c.place, t, g);
     double *gradient = exported(s, s->c.shape, g);
     expect_equal(s, found, inner(count, d, gradient), 1e-11);
     free_all(x, d, target, f);
@@ -220,10 +228,12 @@ int main(int argc, char **argv)
     nst_random random = {argc > 1 ? strtoull(argv[1], NULL, 0) : 20240607};
     int cases = argc > 2 ? atoi(argv[2]) : 120;
     printf("seed %llu, %d cases each\n", (unsigned long long)random.state, cases);
-    for (int level = 0; level == 0 || nst_kernels_for(level) != nst_kernels_for(level - 1); level++)
+    op_table tables[OP_MAX_TABLES];
+    size_t count = op_tables(tables);
+    for (size_t t = 0; t < count; t++)
         for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
             for (int n = 0; n < cases; n++) {
-                setting s = {nst_kernels_for(level), op_case_random(&random), &random};
+                setting s = {tables[t].k, op_case_random(&random, tables[t].precision), &random};
                 op_running = tests[i].name;
                 tests[i].run(&s);
             }

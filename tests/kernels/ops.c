@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
+
 #ifdef __has_feature
 #define HAS_ASAN __has_feature(address_sanitizer)
 #elif defined(__SANITIZE_ADDRESS__)
@@ -25,9 +27,29 @@ int op_failures;
 void op_fail(const op_case *c, const char *what)
 {
     op_failures++;
-    printf("FAILED %s: %s; C %zu H %zu W %zu out %zu size %zu rows %zu..%zu pad %d pool %d %s misaligned %zu\n", op_running, what,
-           c->shape.channels, c->shape.height, c->shape.width, c->out_channels, c->size, c->row0, c->row1, (int)c->pad,
-           (int)c->pool, c->integers ? "integers" : "reals", c->misalignment);
+    printf("FAILED %s: %s; C %zu H %zu W %zu out %zu size %zu rows %zu..%zu columns %zu..%zu at %zu, %zu of %zux%zu pad %d pool %d "
+           "relu %d noted %d packed %d %s misaligned %zu strands %u\n", op_running, what, c->shape.channels, c->shape.height,
+           c->shape.width, c->out_channels, c->size, c->region.row0, c->region.row1, c->region.column0, c->region.column1, c->place.row,
+           c->place.column, c->place.shape.height, c->place.shape.width, (int)c->pad, (int)c->pool, c->relu, c->noted, c->packed,
+           c->integers ? "integers" : "reals", c->misalignment, (unsigned)c->strands);
+}
+
+static size_t add_table(op_table *tables, size_t count, const nst_kernels *k, nst_precision precision)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tables[i].k == k) return count;
+    tables[count] = (op_table){k, precision};
+    return count + 1;
+}
+
+size_t op_tables(op_table tables[OP_MAX_TABLES])
+{
+    size_t count = 0;
+    for (int level = 0; level <= nst_cpu_detect(); level++)
+        count = add_table(tables, count, nst_kernels_for(level, NST_PRECISION_FP32), NST_PRECISION_FP32);
+    for (int level = 0; level <= nst_cpu_detect(); level++)
+        count = add_table(tables, count, nst_kernels_for(level, NST_PRECISION_BF16), NST_PRECISION_BF16);
+    return count;
 }
 
 void *test_alloc(size_t size)
@@ -104,13 +126,18 @@ static guarded input(const nst_kernels *k, const nst_exec *exec, const op_case *
     return g;
 }
 
-static void take(const nst_kernels *k, const nst_exec *exec, const op_case *c, nst_shape shape, guarded *g, double *result)
+static void export(const nst_kernels *k, const nst_exec *exec, const op_case *c, nst_shape shape, const guarded *g, double *result)
 {
     size_t count = nst_shape_count(shape);
     guarded planar = reals(c, NULL, count);
     k->export_planar(exec, shape, g->data, planar.data);
     for (size_t i = 0; i < count; i++) result[i] = (double)((nst_real *)planar.data)[i];
     guarded_free(c, &planar);
+}
+
+static void take(const nst_kernels *k, const nst_exec *exec, const op_case *c, nst_shape shape, guarded *g, double *result)
+{
+    export(k, exec, c, shape, g, result);
     guarded_free(c, g);
 }
 
@@ -148,9 +175,29 @@ static size_t count_out(const op_case *c)
     return nst_shape_count(out_shape(c));
 }
 
+static size_t count_out_and_one(const op_case *c)
+{
+    return count_out(c) + 1;
+}
+
+static size_t count_in_twice(const op_case *c)
+{
+    return 2 * count_in(c);
+}
+
 static size_t count_pooled(const op_case *c)
 {
     return nst_shape_count(pooled_shape(c));
+}
+
+static size_t count_out_pooled_and_one(const op_case *c)
+{
+    return c->out_channels * (c->shape.height / 2) * (c->shape.width / 2) + 1;
+}
+
+static size_t count_target(const op_case *c)
+{
+    return nst_shape_count(c->place.shape);
 }
 
 static size_t count_gram(const op_case *c)
@@ -189,6 +236,17 @@ static size_t terms_all(const op_case *c)
     return nst_shape_count(c->shape) + 2;
 }
 
+/* Convolutions of so many channels may go by transforms (Winograd), whose fractions are rounded. */
+static bool may_transform(const op_case *c)
+{
+    return c->size == 3 && c->shape.channels >= 16 && c->out_channels >= 16;
+}
+
+static bool pools_by_l2(const op_case *c)
+{
+    return c->pool == NST_POOL_L2;
+}
+
 /* Operations */
 
 static void run_layout(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
@@ -197,76 +255,246 @@ static void run_layout(const nst_kernels *k, const nst_exec *exec, const op_case
     take(k, exec, c, c->shape, &g, result);
 }
 
-typedef void conv_fn(const nst_exec *, const nst_conv *, size_t, size_t, const void *, void *, void *);
+/* ---- convolutions ---- */
 
-static void run_conv(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, conv_fn *function,
-                     nst_shape from, nst_shape to, double *result)
+typedef struct conv_setting {
+    nst_conv conv;
+    guarded packed[2], workspace;
+} conv_setting;
+
+static conv_setting conv_open(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v)
 {
-    nst_conv conv = {.in_channels = c->shape.channels, .out_channels = c->out_channels, .size = c->size, .pad = c->pad,
-                     .weight = v->weight, .bias = v->bias};
-    guarded x = input(k, exec, c, from, v->a), y = features(k, exec, c, to, NULL);
-    guarded workspace = guarded_new(c, k->conv_workspace(&conv, from.height, from.width), sizeof(nst_real));
-    function(exec, &conv, from.height, from.width, x.data, y.data, workspace.data);
-    take(k, exec, c, to, &y, result);
-    guarded_free(c, &x);
-    guarded_free(c, &workspace);
+    conv_setting s = {.conv = {.in_channels = c->shape.channels, .out_channels = c->out_channels, .size = c->size, .pad = c->pad,
+                               .weight = v->weight, .bias = v->bias}};
+    for (int way = 0; way < 2; way++) {
+        size_t bytes = c->packed ? k->conv_packed_bytes(&s.conv, (nst_direction)way) : 0;
+        s.packed[way] = guarded_new(c, bytes, sizeof(nst_real));
+        if (bytes > 0) k->conv_pack(exec, &s.conv, (nst_direction)way, s.packed[way].data);
+        guarded_freeze(&s.packed[way]);
+    }
+    for (int way = 0; way < 2; way++)
+        if (s.packed[way].bytes > 0) s.conv.packed[way] = s.packed[way].data;
+    s.workspace = guarded_new(c, k->conv_workspace(&s.conv, c->shape.height, c->shape.width, exec->strands), sizeof(nst_real));
+    return s;
 }
 
+static void conv_close(const op_case *c, conv_setting *s)
+{
+    guarded_free(c, &s->packed[0]);
+    guarded_free(c, &s->packed[1]);
+    guarded_free(c, &s->workspace);
+}
+
+static guarded mask_new(const nst_kernels *k, const op_case *c, nst_shape shape)
+{
+    return guarded_new(c, k->mask_bytes(shape), sizeof(nst_real));
+}
+
+/* What a mask lets through, as planes of 1 and 0: masks have no other face. */
+static void show_mask(const nst_kernels *k, const nst_exec *exec, const op_case *c, nst_shape shape, const guarded *mask, double *result)
+{
+    size_t count = nst_shape_count(shape);
+    nst_real *ones = test_alloc(count * sizeof *ones);
+    for (size_t i = 0; i < count; i++) ones[i] = 1;
+    guarded dy = features(k, exec, c, shape, ones);
+    k->relu_backward(exec, shape, mask->data, dy.data);
+    take(k, exec, c, shape, &dy, result);
+    free(ones);
+}
+
+/* y, and in how many places the mask is not y > 0. */
 static void run_conv_forward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
-    run_conv(k, exec, c, v, k->conv_forward, c->shape, out_shape(c), result);
+    nst_shape out = out_shape(c);
+    size_t count = count_out(c);
+    conv_setting s = conv_open(k, exec, c, v);
+    bool noted = c->relu && c->noted;
+    guarded x = input(k, exec, c, c->shape, v->a), y = features(k, exec, c, out, NULL), mask = mask_new(k, c, out);
+    k->conv_forward(exec, &s.conv, out.height, out.width, x.data, c->relu, noted ? mask.data : NULL, y.data, s.workspace.data);
+    take(k, exec, c, out, &y, result);
+    result[count] = 0;
+    if (noted) {
+        double *shown = test_alloc(count * sizeof *shown);
+        guarded_freeze(&mask);
+        show_mask(k, exec, c, out, &mask, shown);
+        for (size_t i = 0; i < count; i++) result[count] += shown[i] != (result[i] > 0);
+        free(shown);
+    }
+    guarded_free(c, &mask);
+    guarded_free(c, &x);
+    conv_close(c, &s);
 }
 
+/* The mask is that of c. */
 static void run_conv_backward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
-    run_conv(k, exec, c, v, k->conv_backward, out_shape(c), c->shape, result);
+    nst_shape out = out_shape(c);
+    conv_setting s = conv_open(k, exec, c, v);
+    guarded dy = input(k, exec, c, out, v->a), dx = features(k, exec, c, c->shape, NULL);
+    guarded z = features(k, exec, c, out, v->c), mask = mask_new(k, c, out);
+    k->relu_forward(exec, out, z.data, z.data, mask.data);
+    guarded_freeze(&mask);
+    k->conv_backward(exec, &s.conv, out.height, out.width, dy.data, c->noted ? mask.data : NULL, dx.data, s.workspace.data);
+    take(k, exec, c, c->shape, &dx, result);
+    guarded_free(c, &dy);
+    guarded_free(c, &z);
+    guarded_free(c, &mask);
+    conv_close(c, &s);
 }
 
+static void run_conv_pack(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    op_case packed = *c;
+    packed.packed = true;
+    run_conv_forward(k, exec, &packed, v, result);
+}
+
+/* A window of the convolution's result z: the gradient (1 or nothing) goes to the first of the largest values, or to none if these are
+ * 0. Where z is rounded, to one that may be the largest. */
+static bool goes_to_maximum(const double *z, const double *dx, size_t width, double tolerance)
+{
+    const size_t places[] = {0, 1, width, width + 1};
+    double most = 0;
+    int chosen = -1, first = -1;
+    for (int i = 0; i < 4; i++) {
+        if (z[places[i]] > most) most = z[places[i]], first = i;
+        if (dx[places[i]] == 0) continue;
+        if (dx[places[i]] != 1 || chosen >= 0) return false;
+        chosen = i;
+    }
+    if (chosen < 0) return most <= tolerance;
+    return tolerance == 0 ? chosen == first : z[places[chosen]] >= most - tolerance;
+}
+
+static double count_wrong_windows(nst_shape shape, const double *z, const double *dx, double tolerance)
+{
+    double wrong = 0, ones = 0, total = 0;
+    for (size_t ch = 0; ch < shape.channels; ch++)
+        for (size_t row = 0; row + 1 < shape.height; row += 2)
+            for (size_t column = 0; column + 1 < shape.width; column += 2) {
+                size_t at = (ch * shape.height + row) * shape.width + column;
+                wrong += !goes_to_maximum(z + at, dx + at, shape.width, tolerance);
+                ones += dx[at] + dx[at + 1] + dx[at + shape.width] + dx[at + shape.width + 1];
+            }
+    for (size_t i = 0; i < nst_shape_count(shape); i++) total += dx[i];
+    return wrong + (total != ones); /* the odd row and column get nothing */
+}
+
+/* Against the table's own convolution. */
+static double count_wrong_codes(const nst_kernels *k, const nst_exec *exec, const op_case *c, const conv_setting *s, const guarded *x,
+                                const guarded *codes)
+{
+    nst_shape out = out_shape(c), pooled = {out.channels, out.height / 2, out.width / 2};
+    size_t count = nst_shape_count(out);
+    double *z = test_alloc(count * sizeof *z), *dx = test_alloc(count * sizeof *dx), largest = 0, wrong;
+    nst_real *ones = test_alloc(count * sizeof *ones);
+    for (size_t i = 0; i < count; i++) ones[i] = 1;
+    guarded fz = features(k, exec, c, out, NULL), fdx = features(k, exec, c, out, NULL), fdy = input(k, exec, c, pooled, ones);
+    k->conv_forward(exec, &s->conv, out.height, out.width, x->data, true, NULL, fz.data, s->workspace.data);
+    k->pool_backward(exec, NST_POOL_MAX, 1, out, NULL, NULL, codes->data, fdy.data, fdx.data);
+    take(k, exec, c, out, &fz, z);
+    take(k, exec, c, out, &fdx, dx);
+    guarded_free(c, &fdy);
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, z[i]);
+    wrong = count_wrong_windows(out, z, dx, c->integers && !may_transform(c) && !c->rough ? 0 : (c->rough ? 0x1p-6 : 1e-4) * largest);
+    free(z);
+    free(dx);
+    free(ones);
+    return wrong;
+}
+
+/* y, and how many codes are wrong. Where the slot is empty: what it stands for. */
+static void run_conv_pool(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    nst_shape out = out_shape(c), pooled = {out.channels, out.height / 2, out.width / 2};
+    conv_setting s = conv_open(k, exec, c, v);
+    guarded x = input(k, exec, c, c->shape, v->a), y = features(k, exec, c, pooled, NULL);
+    guarded codes = guarded_new(c, k->code_bytes(pooled), sizeof(nst_real));
+    result[nst_shape_count(pooled)] = 0;
+    if (k->conv_pool_forward) {
+        k->conv_pool_forward(exec, &s.conv, out.height, out.width, x.data, v->alpha, y.data, c->noted ? codes.data : NULL,
+                             s.workspace.data);
+        guarded_freeze(&codes);
+        if (c->noted) result[nst_shape_count(pooled)] = count_wrong_codes(k, exec, c, &s, &x, &codes);
+    } else {
+        guarded z = features(k, exec, c, out, NULL);
+        k->conv_forward(exec, &s.conv, out.height, out.width, x.data, true, NULL, z.data, s.workspace.data);
+        k->pool_forward(exec, NST_POOL_MAX, v->alpha, out, z.data, y.data, NULL);
+        guarded_free(c, &z);
+    }
+    take(k, exec, c, pooled, &y, result);
+    guarded_free(c, &x);
+    guarded_free(c, &codes);
+    conv_close(c, &s);
+}
+
+/* ---- value by value, and pooling ---- */
+
+/* y, and the mask. */
 static void run_relu_forward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
-    guarded y = features(k, exec, c, c->shape, v->a);
-    k->relu_forward(exec, c->shape, y.data);
-    take(k, exec, c, c->shape, &y, result);
+    bool in_place = c->relu;
+    guarded x = features(k, exec, c, c->shape, v->a), y = features(k, exec, c, c->shape, NULL), mask = mask_new(k, c, c->shape);
+    double *shown = result + count_in(c);
+    if (!in_place) guarded_freeze(&x);
+    k->relu_forward(exec, c->shape, x.data, in_place ? x.data : y.data, c->noted ? mask.data : NULL);
+    for (size_t i = 0; i < count_in(c); i++) shown[i] = 0;
+    if (c->noted) show_mask(k, exec, c, c->shape, &mask, shown);
+    export(k, exec, c, c->shape, in_place ? &x : &y, result);
+    guarded_free(c, &x);
+    guarded_free(c, &y);
+    guarded_free(c, &mask);
 }
 
 static void run_relu_backward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
-    guarded y = features(k, exec, c, c->shape, v->a), dy = features(k, exec, c, c->shape, v->b);
-    k->relu_forward(exec, c->shape, y.data);
-    guarded_freeze(&y);
-    k->relu_backward(exec, c->shape, y.data, dy.data);
+    guarded y = features(k, exec, c, c->shape, v->a), dy = features(k, exec, c, c->shape, v->b), mask = mask_new(k, c, c->shape);
+    k->relu_forward(exec, c->shape, y.data, y.data, mask.data);
+    guarded_freeze(&mask);
+    k->relu_backward(exec, c->shape, mask.data, dy.data);
     take(k, exec, c, c->shape, &dy, result);
     guarded_free(c, &y);
+    guarded_free(c, &mask);
 }
 
 static void run_pool_forward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
     guarded x = input(k, exec, c, c->shape, v->a), y = features(k, exec, c, pooled_shape(c), NULL);
-    k->pool_forward(exec, c->pool, v->alpha, c->shape, x.data, y.data);
+    guarded codes = guarded_new(c, k->code_bytes(pooled_shape(c)), sizeof(nst_real));
+    k->pool_forward(exec, c->pool, v->alpha, c->shape, x.data, y.data, c->noted ? codes.data : NULL);
     take(k, exec, c, pooled_shape(c), &y, result);
     guarded_free(c, &x);
+    guarded_free(c, &codes);
 }
 
+/* What a mode does not need is not there. */
 static void run_pool_backward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
     guarded x = input(k, exec, c, c->shape, v->a), y = features(k, exec, c, pooled_shape(c), NULL);
     guarded dy = input(k, exec, c, pooled_shape(c), v->b), dx = features(k, exec, c, c->shape, NULL);
-    k->pool_forward(exec, c->pool, v->alpha, c->shape, x.data, y.data);
+    guarded codes = guarded_new(c, k->code_bytes(pooled_shape(c)), sizeof(nst_real));
+    bool l2 = c->pool == NST_POOL_L2, max = c->pool == NST_POOL_MAX;
+    k->pool_forward(exec, c->pool, v->alpha, c->shape, x.data, y.data, max ? codes.data : NULL);
     guarded_freeze(&y);
-    k->pool_backward(exec, c->pool, v->alpha, c->shape, x.data, y.data, dy.data, dx.data);
+    guarded_freeze(&codes);
+    k->pool_backward(exec, c->pool, v->alpha, c->shape, l2 ? x.data : NULL, l2 ? y.data : NULL, max ? codes.data : NULL, dy.data,
+                     dx.data);
     take(k, exec, c, c->shape, &dx, result);
     guarded_free(c, &x);
     guarded_free(c, &y);
     guarded_free(c, &dy);
+    guarded_free(c, &codes);
 }
+
+/* ---- regions ---- */
 
 static void run_gram(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
     guarded f = input(k, exec, c, c->shape, v->a), gram = guarded_new(c, count_gram(c) * sizeof(double), sizeof(double));
-    guarded workspace = guarded_new(c, k->gram_workspace(c->shape), sizeof(nst_real));
+    guarded workspace = guarded_new(c, k->gram_workspace(c->shape, exec->strands), sizeof(nst_real));
     double *g = gram.data;
     for (size_t i = 0; i < count_gram(c); i++) g[i] = (double)(i % 7); /* it is added to */
-    k->gram_accumulate(exec, c->shape, c->row0, c->row1, f.data, g, workspace.data);
+    k->gram_accumulate(exec, c->shape, c->region, f.data, g, workspace.data);
     for (size_t i = 0; i < count_gram(c); i++) result[i] = g[i];
     guarded_free(c, &f);
     guarded_free(c, &gram);
@@ -277,18 +505,20 @@ static void run_matrix(const nst_kernels *k, const nst_exec *exec, const op_case
 {
     guarded f = input(k, exec, c, c->shape, v->a), grad = features(k, exec, c, c->shape, v->b);
     guarded matrix = reals(c, v->weight, count_gram(c));
+    guarded workspace = guarded_new(c, k->gram_workspace(c->shape, exec->strands), sizeof(nst_real));
     guarded_freeze(&matrix);
-    k->matrix_times_features(exec, c->shape, c->row0, c->row1, matrix.data, f.data, grad.data);
+    k->matrix_times_features(exec, c->shape, c->region, matrix.data, f.data, grad.data, workspace.data);
     take(k, exec, c, c->shape, &grad, result);
     guarded_free(c, &f);
     guarded_free(c, &matrix);
+    guarded_free(c, &workspace);
 }
 
 static void run_squared_difference(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v,
                                    double *result)
 {
-    guarded f = input(k, exec, c, c->shape, v->a), t = input(k, exec, c, c->shape, v->b);
-    *result = k->squared_difference(exec, c->shape, c->row0, c->row1, f.data, t.data);
+    guarded f = input(k, exec, c, c->shape, v->a), t = input(k, exec, c, c->place.shape, v->b);
+    *result = k->squared_difference(exec, c->shape, c->region, f.data, &c->place, t.data);
     guarded_free(c, &f);
     guarded_free(c, &t);
 }
@@ -296,12 +526,20 @@ static void run_squared_difference(const nst_kernels *k, const nst_exec *exec, c
 static void run_difference_backward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v,
                                     double *result)
 {
-    guarded f = input(k, exec, c, c->shape, v->a), t = input(k, exec, c, c->shape, v->b);
+    guarded f = input(k, exec, c, c->shape, v->a), t = input(k, exec, c, c->place.shape, v->b);
     guarded grad = features(k, exec, c, c->shape, v->c);
-    k->difference_backward(exec, c->shape, c->row0, c->row1, v->alpha, f.data, t.data, grad.data);
+    k->difference_backward(exec, c->shape, c->region, v->alpha, f.data, &c->place, t.data, grad.data);
     take(k, exec, c, c->shape, &grad, result);
     guarded_free(c, &f);
     guarded_free(c, &t);
+}
+
+static void run_copy_region(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    guarded f = input(k, exec, c, c->shape, v->a), t = features(k, exec, c, c->place.shape, v->b);
+    k->copy_region(exec, c->shape, c->region, f.data, &c->place, t.data);
+    take(k, exec, c, c->place.shape, &t, result);
+    guarded_free(c, &f);
 }
 
 static void run_moments(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
@@ -310,7 +548,7 @@ static void run_moments(const nst_kernels *k, const nst_exec *exec, const op_cas
     guarded f = input(k, exec, c, c->shape, v->a), sums = guarded_new(c, channels * sizeof(double), sizeof(double));
     guarded squares = guarded_new(c, channels * sizeof(double), sizeof(double));
     for (size_t i = 0; i < channels; i++) ((double *)sums.data)[i] = ((double *)squares.data)[i] = (double)i;
-    k->moments(exec, c->shape, f.data, sums.data, squares.data);
+    k->moments(exec, c->shape, c->region, f.data, sums.data, squares.data);
     for (size_t i = 0; i < channels; i++) result[i] = ((double *)sums.data)[i];
     for (size_t i = 0; i < channels; i++) result[channels + i] = ((double *)squares.data)[i];
     guarded_free(c, &f);
@@ -320,7 +558,7 @@ static void run_moments(const nst_kernels *k, const nst_exec *exec, const op_cas
 
 static void run_all_finite(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
-    size_t count = nst_shape_count(c->shape), place = count ? (c->row0 * 31 + c->size * 7 + c->out_channels) % count : 0;
+    size_t count = nst_shape_count(c->shape), place = count ? (c->region.row0 * 31 + c->size * 7 + c->out_channels) % count : 0;
     nst_real kept = count ? v->a[place] : 0;
     if (c->poisoned && count) v->a[place] = (nst_real)(c->out_channels % 2 ? NAN : -INFINITY);
     guarded a = input(k, exec, c, c->shape, v->a);
@@ -366,23 +604,26 @@ static void run_axpby(const nst_kernels *k, const nst_exec *exec, const op_case 
 #define SLOT(member) #member, offsetof(nst_kernels, member)
 
 const test_op ops[] = {
-    {SLOT(import_planar), count_in, run_layout, NULL, false, false},
-    {SLOT(export_planar), count_in, run_layout, NULL, false, false},
-    {SLOT(conv_forward), count_out, run_conv_forward, terms_forward, false, false},
-    {SLOT(conv_backward), count_in, run_conv_backward, terms_backward, false, false},
-    {SLOT(relu_forward), count_in, run_relu_forward, NULL, false, false},
-    {SLOT(relu_backward), count_in, run_relu_backward, NULL, false, false},
-    {SLOT(pool_forward), count_pooled, run_pool_forward, few, false, false},
-    {SLOT(pool_backward), count_in, run_pool_backward, few, false, false},
-    {SLOT(gram_accumulate), count_gram, run_gram, terms_positions, false, false},
-    {SLOT(matrix_times_features), count_in, run_matrix, terms_channels, false, false},
-    {SLOT(squared_difference), one, run_squared_difference, terms_all, true, true},
-    {SLOT(difference_backward), count_in, run_difference_backward, few, false, true},
-    {SLOT(moments), count_moments, run_moments, terms_positions, true, false},
-    {SLOT(all_finite), one, run_all_finite, NULL, false, false},
-    {SLOT(dot), one, run_dot, terms_all, true, false},
-    {SLOT(axpy), count_in, run_axpy, few, false, false},
-    {SLOT(axpby), count_in, run_axpby, few, false, false},
+    {SLOT(import_planar), count_in, run_layout, NULL, NULL, false, false},
+    {SLOT(export_planar), count_in, run_layout, NULL, NULL, false, false},
+    {SLOT(conv_pack), count_out_and_one, run_conv_pack, terms_forward, may_transform, false, false},
+    {SLOT(conv_forward), count_out_and_one, run_conv_forward, terms_forward, may_transform, false, false},
+    {SLOT(conv_pool_forward), count_out_pooled_and_one, run_conv_pool, terms_forward, may_transform, false, false},
+    {SLOT(conv_backward), count_in, run_conv_backward, terms_backward, may_transform, false, false},
+    {SLOT(relu_forward), count_in_twice, run_relu_forward, NULL, NULL, false, false},
+    {SLOT(relu_backward), count_in, run_relu_backward, NULL, NULL, false, false},
+    {SLOT(pool_forward), count_pooled, run_pool_forward, few, pools_by_l2, false, false},
+    {SLOT(pool_backward), count_in, run_pool_backward, few, pools_by_l2, false, false},
+    {SLOT(gram_accumulate), count_gram, run_gram, terms_positions, NULL, false, false},
+    {SLOT(matrix_times_features), count_in, run_matrix, terms_channels, NULL, false, false},
+    {SLOT(squared_difference), one, run_squared_difference, terms_all, NULL, true, true},
+    {SLOT(difference_backward), count_in, run_difference_backward, few, NULL, false, true},
+    {SLOT(copy_region), count_target, run_copy_region, NULL, NULL, false, false},
+    {SLOT(moments), count_moments, run_moments, terms_positions, NULL, true, false},
+    {SLOT(all_finite), one, run_all_finite, NULL, NULL, false, false},
+    {SLOT(dot), one, run_dot, terms_all, NULL, true, false},
+    {SLOT(axpy), count_in, run_axpy, few, NULL, false, false},
+    {SLOT(axpby), count_in, run_axpby, few, NULL, false, false},
 };
 const size_t op_count = sizeof ops / sizeof ops[0];
 
@@ -393,38 +634,71 @@ static size_t below(nst_random *random, size_t limit)
     return nst_random_u64(random) % limit;
 }
 
-/* Many small shapes with every tail; some with more positions than one band or chunk; some deep; some empty. */
-op_case op_case_random(nst_random *random)
+/* Around the groups of channels that vectors take, or any. */
+static size_t channels_random(nst_random *random)
 {
-    op_case c = {.shape = {1 + below(random, 20), 1 + below(random, 20), 1 + below(random, 36)}};
-    c.out_channels = 1 + below(random, 20);
+    static const size_t tails[] = {1, 3, 5, 15, 16, 17, 24, 31, 32, 33, 48, 64};
+    return below(random, 2) ? tails[below(random, sizeof tails / sizeof tails[0])] : 1 + below(random, 20);
+}
+
+/* Half of them whole, at their own place; the others anywhere, in a target of another size. */
+static void region_random(nst_random *random, op_case *c)
+{
+    nst_region *r = &c->region;
+    c->region = nst_region_whole(c->shape);
+    c->place = (nst_place){c->shape, 0, 0};
+    if (below(random, 2)) return;
+    r->row0 = below(random, c->shape.height + 1);
+    r->row1 = r->row0 + below(random, c->shape.height - r->row0 + 1);
+    if (below(random, 2)) { /* else whole rows */
+        r->column0 = below(random, c->shape.width + 1);
+        r->column1 = r->column0 + below(random, c->shape.width - r->column0 + 1);
+    }
+    c->place.row = below(random, 4);
+    c->place.column = below(random, 2) * below(random, 4);
+    c->place.shape.height = c->place.row + (r->row1 - r->row0) + below(random, 4);
+    c->place.shape.width = c->place.column + (r->column1 - r->column0) + below(random, 2) * below(random, 4);
+}
+
+/* Many small shapes with every tail; some with more positions than one band or chunk; some deep; some empty. */
+op_case op_case_random(nst_random *random, nst_precision precision)
+{
+    op_case c = {.shape = {channels_random(random), 1 + below(random, 20), 1 + below(random, 36)}};
+    c.out_channels = channels_random(random);
     size_t kind = below(random, 24);
     if (kind == 0) c.shape = (nst_shape){1 + below(random, 6), 60 + below(random, 40), 60 + below(random, 50)};
-    else if (kind == 1) c.shape.channels = 300;
+    else if (kind == 1) c.shape.channels = 300, c.out_channels = 1 + below(random, 20);
     else if (kind == 2) c.shape.channels = 0;
     else if (kind == 3) c.shape.height = 0;
     else if (kind == 4) c.shape.width = 0;
     else if (kind == 5) c.out_channels = 0;
     else if (kind <= 7) c.shape.height = 1;
     else if (kind <= 9) c.shape.width = 1;
-    else if (kind == 10) c.shape.height = 30, c.shape.width = 32, c.shape.channels = 200; /* several bands of a deep layer */
+    else if (kind == 10) c.shape = (nst_shape){200, 30, 32}, c.out_channels = 1 + below(random, 20); /* several bands of a deep layer */
+    else if (kind == 11) c.shape.height = c.shape.width = 1;
     c.size = below(random, 4) ? 3 : 1;
     c.pad = (nst_pad_mode)below(random, 3);
     c.pool = (nst_pool_mode)below(random, 3);
-    c.row0 = below(random, c.shape.height + 1);
-    c.row1 = c.row0 + below(random, c.shape.height - c.row0 + 1);
-    if (below(random, 2)) c.row0 = 0, c.row1 = c.shape.height;
+    region_random(random, &c);
+    c.relu = below(random, 2);
+    c.noted = below(random, 2);
+    c.packed = below(random, 2);
     c.integers = below(random, 2);
     c.poisoned = below(random, 2);
     c.misalignment = below(random, 2);
+    c.strands = 1 + (uint32_t)below(random, 4);
+    c.rough = precision == NST_PRECISION_BF16;
     return c;
 }
 
-static nst_real *values_new(nst_random *random, size_t count, bool integers)
+/* For a rough table numbers that it can hold: seven bits and a sign. */
+static nst_real *values_new(nst_random *random, size_t count, const op_case *c)
 {
     nst_real *values = test_alloc(count * sizeof *values);
     for (size_t i = 0; i < count; i++)
-        values[i] = integers ? (nst_real)(int)below(random, 7) - 3 : (nst_real)(2 * nst_random_uniform(random) - 1);
+        values[i] = c->integers ? (nst_real)(int)below(random, 7) - 3
+                    : c->rough  ? (nst_real)((double)below(random, 255) / 128 - 127.0 / 128)
+                                : (nst_real)(2 * nst_random_uniform(random) - 1);
     return values;
 }
 
@@ -432,12 +706,13 @@ op_values op_values_new(nst_random *random, const op_case *c)
 {
     size_t channels = c->shape.channels > c->out_channels ? c->shape.channels : c->out_channels;
     op_values v = {.feature_count = channels * nst_shape_positions(c->shape), .bias_count = c->out_channels};
+    if (count_target(c) > v.feature_count) v.feature_count = count_target(c);
     v.weight_count = c->shape.channels * (c->out_channels * c->size * c->size + c->shape.channels);
-    v.a = values_new(random, v.feature_count, c->integers);
-    v.b = values_new(random, v.feature_count, c->integers);
-    v.c = values_new(random, v.feature_count, c->integers);
-    v.weight = values_new(random, v.weight_count, c->integers);
-    v.bias = values_new(random, v.bias_count, c->integers);
+    v.a = values_new(random, v.feature_count, c);
+    v.b = values_new(random, v.feature_count, c);
+    v.c = values_new(random, v.feature_count, c);
+    v.weight = values_new(random, v.weight_count, c);
+    v.bias = values_new(random, v.bias_count, c);
     v.alpha = c->integers ? 4 : (nst_real)1.7;
     v.beta = below(random, 3) == 0 ? 0 : c->integers ? -2 : (nst_real)-0.3;
     return v;

@@ -8,17 +8,33 @@
 #include "base/random.h"
 #include "kernels/kernels.h"
 
+/* A table to test. */
+typedef struct op_table {
+    const nst_kernels *k;
+    nst_precision precision;
+} op_table;
+
+enum { OP_MAX_TABLES = 32 };
+
+/* Every table that this machine can run, of all levels and precisions, each once; the reference is the first. */
+size_t op_tables(op_table tables[OP_MAX_TABLES]);
+
 typedef struct op_case {
     nst_shape shape;
-    size_t out_channels, size, row0, row1;
+    size_t out_channels, size;
+    nst_region region;
+    nst_place place; /* of the region */
     nst_pad_mode pad;
     nst_pool_mode pool;
+    bool relu, noted, packed; /* what is fused, whether masks or codes are asked for, whether filters are made ready before */
     bool integers;       /* small ones, so that every order of summation is exact */
     bool poisoned;       /* all_finite gets something to find */
+    bool rough;          /* of a table whose numbers are less precise than nst_real */
     size_t misalignment; /* of every buffer, in elements */
+    uint32_t strands;
 } op_case;
 
-/* a, b, c hold a feature map of max(channels, out_channels) each. */
+/* a, b, c hold a feature map of max(channels, out_channels) each, and of the place's shape. */
 typedef struct op_values {
     nst_real *a, *b, *c, *weight, *bias;
     nst_real alpha, beta;
@@ -31,6 +47,7 @@ typedef struct test_op {
     size_t (*result_count)(const op_case *c);
     void (*run)(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result);
     size_t (*terms)(const op_case *c); /* roundings a result may have met; NULL: none, results must be equal */
+    bool (*rounds)(const op_case *c);  /* even integers are rounded; NULL: never */
     bool in_double;                    /* ... of double */
     bool subtracts_b;                  /* so that the sum of magnitudes needs b negative */
 } test_op;
@@ -42,7 +59,8 @@ extern const char *op_running; /* names what failed */
 extern int op_failures;
 void op_fail(const op_case *c, const char *what);
 
-op_case op_case_random(nst_random *random);
+/* For a table of that precision. */
+op_case op_case_random(nst_random *random, nst_precision precision);
 op_values op_values_new(nst_random *random, const op_case *c);
 op_values op_values_magnitudes(const op_values *v, bool subtracts_b);
 void op_values_free(op_values *v);

@@ -1,5 +1,5 @@
-/* Winograd convolution against the direct one, over random shapes, tails and paddings, forward and backward. In double a wrong index
- * cannot hide behind rounding. usage: winograd [SEED] */
+/* Winograd convolution against the direct one, over random shapes, tails and paddings, forward and backward, with and
+ * without masks and packed filters. In double a wrong index cannot hide behind rounding. usage: winograd [SEED] */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,20 +40,33 @@ static double difference(const nst_real *a, const nst_real *b, size_t count)
     return worst / scale;
 }
 
-static double check_way(const nst_conv *conv, size_t height, size_t width, int backward, nst_random *random)
+static double check_way(const nst_conv *given, size_t height, size_t width, int backward, nst_random *random)
 {
-    const nst_kernels *reference = nst_kernels_for(0);
-    size_t in = backward ? conv->out_channels : conv->in_channels, out = backward ? conv->in_channels : conv->out_channels;
-    nst_exec shuffled = {exec_shuffled, random}, plain = {exec_forwards, NULL};
-    nst_winograd job = {conv, height, width, backward, plain_product};
+    const nst_kernels *reference = nst_kernels_for(0, NST_PRECISION_FP32);
+    size_t in = backward ? given->out_channels : given->in_channels, out = backward ? given->in_channels : given->out_channels;
+    nst_exec shuffled = {exec_shuffled, random, 1}, plain = {exec_forwards, NULL, 1};
+    nst_conv with_packed = *given, *conv = &with_packed;
+    nst_real *packed = test_alloc(nst_winograd_packed_bytes(given));
+    void *mask = test_alloc(reference->mask_bytes((nst_shape){in, height, width}));
+    bool masked = backward && nst_random_u64(random) % 2;
+    nst_winograd job = {conv, height, width, backward, masked ? mask : NULL, plain_product};
+    nst_real *other = values(random, in * height * width); /* whose signs are the mask */
     nst_real *from = values(random, in * height * width), *to = values(random, out * height * width);
-    nst_real *expected = values(random, out * height * width), *workspace = test_alloc(nst_winograd_workspace(conv, height, width));
-    void *direct = test_alloc(reference->conv_workspace(conv, height, width));
+    nst_real *expected = values(random, out * height * width), *workspace;
+    void *direct = test_alloc(reference->conv_workspace(given, height, width, 1));
     double found;
     for (size_t i = 0; i < out * height * width; i++) to[i] = (nst_real)NAN;
+    nst_winograd_pack(&shuffled, given, backward, packed);
+    if (nst_random_u64(random) % 2) conv->packed[backward] = packed;
+    workspace = test_alloc(nst_winograd_workspace(conv, height, width));
+    reference->relu_forward(&plain, (nst_shape){in, height, width}, other, other, mask);
     nst_winograd_run(&shuffled, &job, from, to, workspace);
-    (backward ? reference->conv_backward : reference->conv_forward)(&plain, conv, height, width, from, expected, direct);
+    if (backward) reference->conv_backward(&plain, given, height, width, from, masked ? mask : NULL, expected, direct);
+    else reference->conv_forward(&plain, given, height, width, from, false, NULL, expected, direct);
     found = difference(to, expected, out * height * width);
+    free(packed);
+    free(mask);
+    free(other);
     free(from);
     free(to);
     free(expected);
@@ -70,7 +83,7 @@ int main(int argc, char **argv)
     printf("seed %llu\n", (unsigned long long)random.state);
     for (int i = 0; i < CASES; i++) {
         nst_conv conv = {16 + nst_random_u64(&random) % 24, 16 + nst_random_u64(&random) % 24, 3,
-                         (nst_pad_mode)(nst_random_u64(&random) % 3), NULL, NULL};
+                         (nst_pad_mode)(nst_random_u64(&random) % 3), NULL, NULL, {NULL, NULL}};
         size_t height = 1 + nst_random_u64(&random) % 60, width = 1 + nst_random_u64(&random) % 300;
         nst_real *weight = values(&random, conv.out_channels * conv.in_channels * 9), *bias = values(&random, conv.out_channels);
         conv.weight = weight;

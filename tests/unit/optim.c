@@ -206,7 +206,7 @@ static void ration_release(void *user, void *memory)
 /* True if the optimiser could be made with that many allocations; it must then step without asking for more. */
 static bool works_with(int allocations, nst_optimizer_kind kind)
 {
-    static const nst_exec exec = {run_in_order, NULL};
+    static const nst_exec exec = {run_in_order, NULL, 1};
     ration r = {1000, 0};
     nst_allocator allocator = {sizeof allocator, 0, ration_allocate, ration_release, &r};
     nst_ctx_config ctx_config = {.size = sizeof ctx_config, .threads = 1, .allocator = &allocator};
@@ -222,7 +222,8 @@ static bool works_with(int allocations, nst_optimizer_kind kind)
     assert_int_equal(nst_ctx_new(&ctx_config, &ctx), NST_OK);
     before = r.held;
     r.left = allocations;
-    status = nst_optimizer_new(ctx, nst_kernels_for(NST_CPU_REFERENCE), &exec, &config, &problem, start, &optimizer, &error);
+    status = nst_optimizer_new(ctx, nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32), &exec, &config, &problem, start, &optimizer,
+                               &error);
     r.left = 0;
     if (status == NST_OK) {
         for (int i = 0; i < 20; i++) assert_int_equal(nst_optimizer_step(optimizer), NST_STEP_OK);
@@ -250,14 +251,14 @@ static void every_allocation_may_fail(void **state)
 
 static int32_t try_config(nst_optim_config config, size_t n)
 {
-    static const nst_exec exec = {run_in_order, NULL};
+    static const nst_exec exec = {run_in_order, NULL, 1};
     nst_ctx *ctx = test_ctx();
     objective o = {.function = rosenbrock, .n = n};
     nst_problem problem = {n, evaluate_objective, &o};
     const nst_real start[N] = {0};
     nst_optimizer *optimizer = NULL;
     nst_error error = {""};
-    const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE);
+    const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32);
     int32_t status = nst_optimizer_new(ctx, kernels, &exec, &config, &problem, start, &optimizer, &error);
     assert_true((status == NST_OK) == (optimizer != NULL));
     assert_true((status == NST_OK) == (error.text[0] == 0));

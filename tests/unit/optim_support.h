@@ -64,11 +64,11 @@ static inline nst_ctx *test_ctx(void)
 
 static inline nst_optimizer *make(nst_ctx *ctx, const nst_optim_config *config, objective *o, const nst_real *x)
 {
-    static const nst_exec exec = {run_in_order, NULL};
+    static const nst_exec exec = {run_in_order, NULL, 1};
     nst_optimizer *optimizer = NULL;
     nst_problem problem = {o->n, evaluate_objective, o};
     nst_error error = {""};
-    const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE);
+    const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32);
     assert_int_equal(nst_optimizer_new(ctx, kernels, &exec, config, &problem, x, &optimizer, &error), NST_OK);
     return optimizer;
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ typedef struct world {
     nst_ctx *ctx;
     nst_model *model;
     nst_network *network;
+    nst_kernels kernels, fusing; /* the reference's, and these with a conv_pool_forward */
     nst_exec exec;
     nst_real image[3 * WIDTH * HEIGHT];
 } world;
@@ -28,15 +30,39 @@ static void run_here(void *user, void (*job)(void *data, uint32_t index), void *
     for (uint32_t i = 0; i < count; i++) job(data, i);
 }
 
+/* What the slot stands for. The reference's pool_backward takes a code of 4 for nowhere. */
+static void conv_pool(const nst_exec *exec, const nst_conv *conv, size_t height, size_t width, const void *x, nst_real scale, void *y,
+                      void *codes, void *workspace)
+{
+    const nst_kernels *k = nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32);
+    nst_shape shape = {conv->out_channels, height, width}, pooled = {conv->out_channels, height / 2, width / 2};
+    void *z = malloc(k->feature_bytes(shape));
+    k->conv_forward(exec, conv, height, width, x, true, NULL, z, workspace);
+    k->pool_forward(exec, NST_POOL_MAX, scale, shape, z, y, codes);
+    for (size_t i = 0; codes && i < nst_shape_count(pooled); i++)
+        if (((nst_real *)y)[i] == 0) ((unsigned char *)codes)[i] = 4;
+    free(z);
+}
+
+static nst_network *network_of(const world *w, nst_pool_mode pooling)
+{
+    nst_network_config config = {pooling, false, NST_PAD_ZERO, NST_PREPROCESSING_TORCH, true};
+    nst_network *network = NULL;
+    nst_error error;
+    nst_network_new(w->ctx, w->model, &config, w->model->layer_count - 1, &w->kernels, &w->exec, &network, &error);
+    return network;
+}
+
 static int setup(void **state)
 {
     world *w = calloc(1, sizeof *w);
-    nst_network_config config = {NST_POOL_MAX, false, NST_PAD_ZERO, NST_PREPROCESSING_TORCH};
     nst_random random = {7};
-    nst_error error;
     if (nst_ctx_new(NULL, &w->ctx) < 0 || nst_model_new_untrained(w->ctx, 2, 1, &w->model) < 0) return -1;
-    if (nst_network_new(w->ctx, w->model, &config, w->model->layer_count - 1, &w->network, &error) < 0) return -1;
-    w->exec = (nst_exec){run_here, NULL};
+    w->exec = (nst_exec){run_here, NULL, 1};
+    w->kernels = w->fusing = *nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32);
+    w->fusing.conv_pool_forward = conv_pool;
+    w->network = network_of(w, NST_POOL_MAX);
+    if (!w->network) return -1;
     for (int i = 0; i < 3 * WIDTH * HEIGHT; i++) w->image[i] = (nst_real)nst_random_uniform(&random);
     *state = w;
     return 0;
@@ -54,7 +80,7 @@ static int teardown(void **state)
 
 static nst_pass_config config_of(const world *w, const bool *tapped, bool backward)
 {
-    return (nst_pass_config){w->ctx, nst_kernels_for(NST_CPU_REFERENCE), &w->exec, w->network, WIDTH, HEIGHT, tapped, backward, NULL};
+    return (nst_pass_config){w->ctx, &w->kernels, &w->exec, w->network, WIDTH, HEIGHT, tapped, backward, NULL};
 }
 
 static void random_taps(nst_random *random, size_t count, bool *tapped)
@@ -66,39 +92,89 @@ static void random_taps(nst_random *random, size_t count, bool *tapped)
 
 /* ---- the plan ---- */
 
-/* A slot may be written again only when nobody needs what was in it. */
-static void check_slots(const world *w, const nst_pass_config *config, const nst_plan *plan)
+static nst_shape shape_of(const nst_pass_config *config, size_t layer)
 {
-    for (size_t i = 0; i < plan->depth; i++) {
-        nst_shape shape = nst_network_shape(w->network, i, WIDTH, HEIGHT);
-        bool in_place = i > 0 && plan->slot[i] == plan->slot[i - 1];
-        assert_true(plan->slot[i] > 0 && plan->slot[i] < plan->slot_count);
-        assert_true(plan->slot_bytes[plan->slot[i]] >= config->kernels->feature_bytes(shape));
-        assert_true(plan->widest >= config->kernels->feature_bytes(shape));
-        if (in_place) assert_true(w->network->layers[i].kind == NST_LAYER_RELU && !config->tapped[i - 1]);
-        if (!config->backward) continue;
-        for (size_t k = 0; k + 1 < i; k++) /* all that is kept for the way back stays */
-            assert_true(plan->slot[k] != plan->slot[i]);
-    }
+    return nst_network_shape(config->network, layer, config->width, config->height);
 }
 
-static void slots_hold_what_is_needed(void **state)
+/* Steps cover the layers one after the other, end at every tapped one, and read what the step before wrote. */
+static void check_steps(const nst_pass_config *config, const nst_plan *plan)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const nst_step *step = &plan->steps[i];
+        assert_int_equal(step->first, next);
+        assert_true(step->last >= step->first && step->last < plan->depth);
+        for (size_t layer = step->first; layer < step->last; layer++) assert_false(config->tapped[layer]);
+        assert_int_equal(step->from, i ? plan->steps[i - 1].to : NST_BUFFER_TURN1);
+        assert_true(step->to != step->from || step->kind == NST_STEP_RELU);
+        if (step->kind == NST_STEP_CONV_RELU_POOL) assert_true(config->kernels->conv_pool_forward != NULL);
+        next = step->last + 1;
+    }
+    assert_int_equal(next, plan->depth);
+}
+
+/* What is kept has a buffer of its own, large enough; what is not takes turns. */
+static void check_buffers(const nst_pass_config *config, const nst_plan *plan)
+{
+    size_t users[NST_MAX_BUFFERS] = {0}, sum = 0;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const nst_step *step = &plan->steps[i];
+        nst_shape shape = shape_of(config, step->last);
+        bool l2 = config->network->config.pooling == NST_POOL_L2, pools = config->network->layers[step->last].kind == NST_LAYER_POOL;
+        assert_true(plan->bytes[step->to] >= config->kernels->feature_bytes(shape));
+        users[step->to]++;
+        users[step->notes]++;
+        if (!config->backward) assert_true(step->to < NST_BUFFER_KEPT && step->notes == NST_BUFFER_NONE);
+        else if (config->tapped[step->last] || (l2 && pools)) assert_true(step->to >= NST_BUFFER_KEPT);
+        if (config->backward && l2 && pools) assert_true(step->from >= NST_BUFFER_KEPT);
+        if (config->backward && step->kind != NST_STEP_CONV && !(pools && config->network->config.pooling != NST_POOL_MAX))
+            assert_int_equal(plan->bytes[step->notes], pools ? config->kernels->code_bytes(shape) : config->kernels->mask_bytes(shape));
+    }
+    for (size_t i = NST_BUFFER_KEPT; i < plan->buffer_count; i++) assert_int_equal(users[i], 1);
+    for (size_t i = 0; i < plan->buffer_count; i++) sum += plan->bytes[i];
+    assert_int_equal(nst_plan_bytes(plan), sum);
+}
+
+static void plans_keep_what_is_needed(void **state)
 {
     world *w = *state;
     nst_random random = {42};
-    for (int round = 0; round < 300; round++) {
+    nst_network *networks[3];
+    for (int i = 0; i < 3; i++) networks[i] = network_of(w, (nst_pool_mode)i);
+    for (int round = 0; round < 600; round++) {
         bool tapped[NST_MAX_LAYERS];
         nst_pass_config config = config_of(w, tapped, round % 2);
         nst_plan plan;
         nst_error error;
         size_t deepest = 0;
+        config.network = networks[round % 3];
+        if (nst_random_u64(&random) % 2) config.kernels = &w->fusing;
         random_taps(&random, w->network->layer_count, tapped);
         for (size_t i = 0; i < NST_MAX_LAYERS; i++)
             if (tapped[i]) deepest = i + 1;
         assert_int_equal(nst_plan_make(&config, &plan, &error), NST_OK);
         assert_int_equal(plan.depth, deepest);
-        check_slots(w, &config, &plan);
+        check_steps(&config, &plan);
+        check_buffers(&config, &plan);
     }
+    for (int i = 0; i < 3; i++) nst_network_free(networks[i]);
+}
+
+/* With one layer tapped, the rest is bits and two buffers: less than the features of the convolutions and poolings. */
+static void plans_are_small(void **state)
+{
+    world *w = *state;
+    bool tapped[NST_MAX_LAYERS] = {false};
+    nst_pass_config config = config_of(w, tapped, true);
+    nst_plan plan;
+    nst_error error;
+    size_t features = 0;
+    tapped[w->network->layer_count - 1] = true;
+    assert_int_equal(nst_plan_make(&config, &plan, &error), NST_OK);
+    for (size_t i = 0; i < plan.depth; i++)
+        if (w->network->layers[i].kind != NST_LAYER_RELU) features += w->kernels.feature_bytes(shape_of(&config, i));
+    assert_true(nst_plan_bytes(&plan) < features);
 }
 
 static void the_smallest_image_is_named(void **state)
@@ -169,7 +245,7 @@ static seen see(const world *w, const bool *tapped, bool backward)
         assert_int_equal(s.count, count);
         for (size_t i = 1; i < s.count; i++) assert_true(s.order[i] < s.order[i - 1]);
         for (int i = 0; i < 3 * WIDTH * HEIGHT; i++) assert_true(gradient[i] == 0); /* nothing was injected */
-        assert_null(nst_pass_non_finite_layer(pass));
+        assert_null(nst_pass_non_finite_layer(pass, w->image));
     }
     nst_pass_free(pass);
     return s;
@@ -191,6 +267,76 @@ static void features_do_not_depend_on_who_else_looks(void **state)
         some = see(w, tapped, round % 2);
         for (size_t i = 0; i < NST_MAX_LAYERS; i++) assert_true(some.hash[i] == (tapped[i] ? whole.hash[i] : 0));
     }
+}
+
+/* ---- the way back ---- */
+
+/* Adds numbers that follow from the layer alone. */
+static int32_t push(void *user, size_t layer, nst_shape shape, const void *features, void *gradient)
+{
+    const world *w = user;
+    nst_random random = {layer};
+    nst_real *planar = malloc(nst_shape_count(shape) * sizeof *planar);
+    (void)features;
+    w->kernels.export_planar(&w->exec, shape, gradient, planar);
+    for (size_t i = 0; i < nst_shape_count(shape); i++) planar[i] += (nst_real)nst_random_normal(&random);
+    w->kernels.import_planar(&w->exec, shape, planar, gradient);
+    free(planar);
+    return NST_OK;
+}
+
+static int32_t look_away(void *user, size_t layer, nst_shape shape, const void *features)
+{
+    (void)user, (void)layer, (void)shape, (void)features;
+    return NST_OK;
+}
+
+static void gradient_of(const world *w, const nst_pass_config *config, nst_real *gradient)
+{
+    nst_pass *pass = NULL;
+    nst_error error;
+    assert_int_equal(nst_pass_new(config, &pass, &error), NST_OK);
+    assert_int_equal(nst_pass_forward(pass, w->image, look_away, NULL), NST_OK);
+    assert_int_equal(nst_pass_backward(pass, push, (void *)(uintptr_t)w, gradient), NST_OK);
+    nst_pass_free(pass);
+}
+
+static void gradients_do_not_depend_on_what_is_fused(void **state)
+{
+    world *w = *state;
+    nst_random random = {5};
+    nst_real plain[3 * WIDTH * HEIGHT], fused[3 * WIDTH * HEIGHT];
+    for (int round = 0; round < 30; round++) {
+        bool tapped[NST_MAX_LAYERS];
+        nst_pass_config config = config_of(w, tapped, true);
+        double norm = 0;
+        random_taps(&random, w->network->layer_count, tapped);
+        gradient_of(w, &config, plain);
+        config.kernels = &w->fusing;
+        gradient_of(w, &config, fused);
+        assert_memory_equal(plain, fused, sizeof plain);
+        for (int i = 0; i < 3 * WIDTH * HEIGHT; i++) norm += (double)plain[i] * (double)plain[i];
+        assert_true(norm > 0);
+    }
+}
+
+static void the_first_non_finite_layer_is_named(void **state)
+{
+    world *w = *state;
+    bool tapped[NST_MAX_LAYERS] = {false};
+    nst_pass_config config = config_of(w, tapped, true);
+    nst_pass *pass = NULL;
+    nst_error error;
+    nst_conv *conv = &w->network->convs[2];
+    nst_real *bias = malloc(conv->out_channels * sizeof *bias);
+    for (size_t i = 0; i < conv->out_channels; i++) bias[i] = -(nst_real)INFINITY; /* the ReLU hides it */
+    conv->bias = bias;
+    tapped[12] = true;
+    config.kernels = &w->fusing;
+    assert_int_equal(nst_pass_new(&config, &pass, &error), NST_OK);
+    assert_string_equal(nst_pass_non_finite_layer(pass, w->image), "conv2_1");
+    nst_pass_free(pass);
+    free(bias);
 }
 
 static int32_t refuse(void *user, size_t layer, nst_shape shape, const void *features)
@@ -230,9 +376,12 @@ static void observers_and_cancelling_stop_a_pass(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        in_world(slots_hold_what_is_needed),
+        in_world(plans_keep_what_is_needed),
+        in_world(plans_are_small),
         in_world(the_smallest_image_is_named),
         in_world(features_do_not_depend_on_who_else_looks),
+        in_world(gradients_do_not_depend_on_what_is_fused),
+        in_world(the_first_non_finite_layer_is_named),
         in_world(observers_and_cancelling_stop_a_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,8 +54,8 @@ static int setup(void **state)
     if (nst_ctx_new(&config, &w->ctx) < 0 || nst_model_new_untrained(w->ctx, 2, 1, &w->model) < 0) return -1;
     w->content = picture(w->ctx, 24, 20, 1);
     w->style = picture(w->ctx, 20, 24, 2);
-    w->exec = (nst_exec){run_here, &w->runs};
-    w->tools = (nst_loss_tools){nst_kernels_for(NST_CPU_REFERENCE), &w->exec};
+    w->exec = (nst_exec){run_here, &w->runs, 1};
+    w->tools = (nst_loss_tools){nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32), &w->exec};
     *state = w;
     return nst_targets_new(w->model, w->content, &w->style, 1, &w->targets);
 }
@@ -78,11 +78,11 @@ static nst_network *network_of(world *w, nst_network_config config)
 {
     nst_network *network = NULL;
     nst_error error;
-    assert_int_equal(nst_network_new(w->ctx, w->model, &config, w->model->layer_count - 1, &network, &error), NST_OK);
+    assert_int_equal(nst_network_new(w->ctx, w->model, &config, w->model->layer_count - 1, w->tools.kernels, &w->exec, &network, &error), NST_OK);
     return network;
 }
 
-static const nst_network_config plain = {NST_POOL_MAX, false, NST_PAD_ZERO, NST_PREPROCESSING_TORCH};
+static const nst_network_config plain = {NST_POOL_MAX, false, NST_PAD_ZERO, NST_PREPROCESSING_TORCH, true};
 static const nst_target_request requests[] = {{&nst_loss_gram, 1}, {&nst_loss_gram, 6}, {&nst_loss_content, 6}, {&nst_loss_tv, NST_PIXELS}};
 
 static int32_t prepare(world *w, const nst_network *network, int image, size_t width, size_t height, const _Atomic int *cancel)
