@@ -19,7 +19,7 @@ int job_make_context(const cli_args *args, nst_ctx **ctx)
     config.max_pixels = (uint64_t)cli_int(args, FLAG_MAX_PIXELS, 0);
     status = nst_ctx_new(&config, ctx);
     if (status == NST_ERR_INVALID_ARG && getenv("NST_CPU")) {
-        say_error("NST_CPU='%s' is not a processor level that this library has", getenv("NST_CPU"));
+        say_error("NST_CPU='%s' is not a processor level that this library has and this machine can run", getenv("NST_CPU"));
         return CLI_USAGE;
     }
     return status < 0 ? cli_fail(status, NULL) : CLI_OK;

@@ -2,31 +2,51 @@
 #include "base/cpu.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "build_features.h"
+#if NST_HAVE_X86
+/* These look at what the system saves of the registers, too. */
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 
-static const char *const level_names[] = {
-    "reference",
+static bool has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+static const struct {
+    const char *name;
+    bool (*runs)(void); /* NULL: on every processor of the build */
+} levels[NST_CPU_LEVELS] = {
+    [NST_CPU_REFERENCE] = {"reference", NULL},
 #if NST_HAVE_CBLAS
-    "cblas",
+    [NST_CPU_CBLAS] = {"cblas", NULL},
+#endif
+#if NST_HAVE_X86
+    [NST_CPU_AVX2] = {"avx2", has_avx2},
+    [NST_CPU_AVX512] = {"avx512", has_avx512},
 #endif
 };
-enum { LEVEL_COUNT = sizeof level_names / sizeof level_names[0] };
 
 const char *nst_cpu_level_name(nst_cpu_level level)
 {
-    return level_names[level];
+    return levels[level].name;
 }
 
 int nst_cpu_detect(void)
 {
     const char *wanted = getenv("NST_CPU");
-    if (!wanted || !*wanted) return LEVEL_COUNT - 1;
-    for (int level = 0; level < LEVEL_COUNT; level++)
-        if (strcmp(wanted, level_names[level]) == 0) return level;
+    for (int level = NST_CPU_LEVELS - 1; level >= 0; level--) {
+        if (wanted && *wanted && strcmp(wanted, levels[level].name) != 0) continue;
+        if (!levels[level].runs || levels[level].runs()) return level;
+    }
     return -1;
 }
 

@@ -4,13 +4,25 @@
 
 #include <stdint.h>
 
-/* Levels of kernels, worst first. A higher level may use everything below it. */
-typedef enum nst_cpu_level { NST_CPU_REFERENCE = 0, NST_CPU_CBLAS = 1 } nst_cpu_level;
+#include "build_features.h"
+
+/* The levels of kernels of this build, worst first: the tables of kernels/table.c. A higher level may use everything below it. */
+typedef enum nst_cpu_level {
+    NST_CPU_REFERENCE,
+#if NST_HAVE_CBLAS
+    NST_CPU_CBLAS,
+#endif
+#if NST_HAVE_X86
+    NST_CPU_AVX2,
+    NST_CPU_AVX512,
+#endif
+    NST_CPU_LEVELS /* how many */
+} nst_cpu_level;
 
 const char *nst_cpu_level_name(nst_cpu_level level);
 
-/* The highest level of this build, lowered by NST_CPU in the environment (read once per context: the only getenv outside the search
- * for weights). Negative: NST_CPU names no level. */
+/* The highest level of this build that the processor and the system can run, lowered by NST_CPU in the environment (read once per
+ * context: the only getenv outside the search for weights). Negative: NST_CPU names no such level. */
 int nst_cpu_detect(void);
 
 /* Processors this process may run on (its affinity mask, capped by the cgroup's quota), at least 1. */

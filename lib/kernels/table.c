@@ -3,6 +3,8 @@
 #include "kernels/kernels.h"
 #include "kernels/level_cblas.h"
 #include "kernels/level_reference.h"
+#include "kernels/x86/level_avx2.h"
+#include "kernels/x86/level_avx512.h"
 
 #pragma GCC diagnostic ignored "-Woverride-init" /* overriding is the point */
 
@@ -11,6 +13,10 @@ static const nst_kernels tables[] = {
     {NST_REFERENCE_SLOTS},
 #if NST_HAVE_CBLAS
     {NST_REFERENCE_SLOTS, NST_CBLAS_SLOTS},
+#endif
+#if NST_HAVE_X86 && !defined(NST_REAL_DOUBLE) /* kernels of floats alone; nothing of the BLAS fits their layout */
+    {NST_REFERENCE_SLOTS, NST_AVX2_SLOTS},
+    {NST_REFERENCE_SLOTS, NST_AVX2_SLOTS, NST_AVX512_SLOTS},
 #endif
 };
 

@@ -33,7 +33,7 @@ HOMES = {
     "locale.h": {"base/number.c"},
     "zlib.h": {"weights/load.c", "weights/pickle.c", "weights/pth_zip.c"},
     "jansson.h": {"weights/safetensors.c", "session/options_json.c", "session/checkpoint.c"},
-    "immintrin.h": set(),
+    "immintrin.h": {"kernels/x86/v16_avx2.h", "kernels/x86/v16_avx512.h"},
 }
 # Calls that only named files of lib/ may make.
 CALLS = {

@@ -4,6 +4,7 @@
 #define NST_KERNELS_X86_V16_H
 
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define LEVEL(name) nst_avx2_##name
@@ -110,6 +111,104 @@ static inline v16 v16_select(uint16_t bits, v16 a, v16 b)
 {
     return (v16){_mm256_blendv_ps(b.low, a.low, v16_expand_byte(bits)),
                  _mm256_blendv_ps(b.high, a.high, v16_expand_byte((unsigned)bits >> 8))};
+}
+
+/* A group of 16 sums in double. */
+typedef struct v16d {
+    __m256d part[4];
+} v16d;
+
+static inline v16d v16d_zero(void)
+{
+    __m256d zero = _mm256_setzero_pd();
+    return (v16d){{zero, zero, zero, zero}};
+}
+
+static inline v16d v16d_from(v16 a)
+{
+    return (v16d){{_mm256_cvtps_pd(_mm256_castps256_ps128(a.low)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.low, 1)),
+                   _mm256_cvtps_pd(_mm256_castps256_ps128(a.high)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.high, 1))}};
+}
+
+static inline v16d v16d_load(const double *from)
+{
+    return (v16d){{_mm256_loadu_pd(from), _mm256_loadu_pd(from + 4), _mm256_loadu_pd(from + 8), _mm256_loadu_pd(from + 12)}};
+}
+
+static inline void v16d_store(double *to, v16d v)
+{
+    _mm256_storeu_pd(to, v.part[0]);
+    _mm256_storeu_pd(to + 4, v.part[1]);
+    _mm256_storeu_pd(to + 8, v.part[2]);
+    _mm256_storeu_pd(to + 12, v.part[3]);
+}
+
+static inline v16d v16d_add(v16d a, v16d b)
+{
+    return (v16d){{_mm256_add_pd(a.part[0], b.part[0]), _mm256_add_pd(a.part[1], b.part[1]),
+                   _mm256_add_pd(a.part[2], b.part[2]), _mm256_add_pd(a.part[3], b.part[3])}};
+}
+
+static inline v16d v16d_sub(v16d a, v16d b)
+{
+    return (v16d){{_mm256_sub_pd(a.part[0], b.part[0]), _mm256_sub_pd(a.part[1], b.part[1]),
+                   _mm256_sub_pd(a.part[2], b.part[2]), _mm256_sub_pd(a.part[3], b.part[3])}};
+}
+
+/* a b + c, rounded once. */
+static inline v16d v16d_fma(v16d a, v16d b, v16d c)
+{
+    return (v16d){{_mm256_fmadd_pd(a.part[0], b.part[0], c.part[0]), _mm256_fmadd_pd(a.part[1], b.part[1], c.part[1]),
+                   _mm256_fmadd_pd(a.part[2], b.part[2], c.part[2]), _mm256_fmadd_pd(a.part[3], b.part[3], c.part[3])}};
+}
+
+static inline __m256 v16_larger_half(__m256 a, __m256 b)
+{
+    return _mm256_blendv_ps(_mm256_max_ps(b, a), b, _mm256_cmp_ps(b, b, _CMP_UNORD_Q));
+}
+
+/* The larger one, a where they are equal; NaN where either is. */
+static inline v16 v16_larger(v16 a, v16 b)
+{
+    return (v16){v16_larger_half(a.low, b.low), v16_larger_half(a.high, b.high)};
+}
+
+static inline void v16_transpose_block(const float *from, size_t from_stride, float *to, size_t to_stride)
+{
+    __m256 pair[8], quad[8];
+    for (size_t i = 0; i < 8; i += 2) {
+        __m256 a = _mm256_loadu_ps(from + i * from_stride), b = _mm256_loadu_ps(from + (i + 1) * from_stride);
+        pair[i] = _mm256_unpacklo_ps(a, b);
+        pair[i + 1] = _mm256_unpackhi_ps(a, b);
+    }
+    for (size_t i = 0; i < 8; i += 4)
+        for (size_t k = 0; k < 2; k++) {
+            quad[i + 2 * k] = _mm256_shuffle_ps(pair[i + k], pair[i + k + 2], _MM_SHUFFLE(1, 0, 1, 0));
+            quad[i + 2 * k + 1] = _mm256_shuffle_ps(pair[i + k], pair[i + k + 2], _MM_SHUFFLE(3, 2, 3, 2));
+        }
+    for (size_t i = 0; i < 4; i++) {
+        _mm256_storeu_ps(to + i * to_stride, _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20));
+        _mm256_storeu_ps(to + (i + 4) * to_stride, _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31));
+    }
+}
+
+/* A block of 16 rows of 16 floats, turned: to[column][row] = from[row][column]. */
+static inline void v16_transpose(const float *from, size_t from_stride, float *to, size_t to_stride)
+{
+    v16_transpose_block(from, from_stride, to, to_stride);
+    v16_transpose_block(from + 8, from_stride, to + 8 * to_stride, to_stride);
+    v16_transpose_block(from + 8 * from_stride, from_stride, to + 8, to_stride);
+    v16_transpose_block(from + 8 * from_stride + 8, from_stride, to + 8 * to_stride + 8, to_stride);
+}
+
+/* All 16, added pairwise. */
+static inline double v16d_sum(v16d v)
+{
+    double lane[16];
+    v16d_store(lane, v);
+    for (int width = 8; width > 0; width /= 2)
+        for (int i = 0; i < width; i++) lane[i] += lane[i + width];
+    return lane[0];
 }
 
 #endif
