@@ -50,23 +50,87 @@ int nst_cpu_detect(void)
     return -1;
 }
 
-/* cgroup v2: "max 100000" or "200000 100000" (quota and period in microseconds); 0 means no quota. */
-static int cgroup_quota(void)
+/* ---- quotas of control groups, version 2 ---- */
+
+enum { MOST_CPUS = 1024, PATH_TEXT = 4096 };
+
+/* Digits at *text, which is moved behind them; -1: none, or more than anybody means. */
+static int64_t take_number(const char **text)
 {
-    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-    long long quota = 0, period = 0;
-    if (!file) return 0;
-    if (fscanf(file, "%lld %lld", &quota, &period) != 2) quota = period = 0;
-    fclose(file);
-    if (quota <= 0 || period <= 0) return 0;
-    quota = (quota + period - 1) / period;
-    return quota > 1024 ? 1024 : (int)quota;
+    int64_t number = 0;
+    const char *p = *text;
+    if (*p < '0' || *p > '9') return -1;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        if (number > INT64_MAX / 100) return -1;
+        number = 10 * number + (*p - '0');
+    }
+    *text = p;
+    return number;
+}
+
+int nst_cpu_parse_quota(const char *text)
+{
+    int64_t quota = take_number(&text), period;
+    if (quota <= 0 || *text++ != ' ') return 0;
+    period = take_number(&text);
+    if (period <= 0 || (*text && *text != '\n')) return 0;
+    quota = quota / period + (quota % period != 0);
+    return quota < MOST_CPUS ? (int)quota : MOST_CPUS;
+}
+
+/* At most capacity - 1 bytes of a file; "" if there is none. */
+static void read_text(const char *path, char *text, size_t capacity)
+{
+    FILE *file = fopen(path, "re");
+    size_t length = file ? fread(text, 1, capacity - 1, file) : 0;
+    text[length] = '\0';
+    if (file) fclose(file);
+}
+
+static int smaller_quota(int a, int b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* The line of version 2 is "0::/path". A path that leads out of what is mounted here ("/../..") is the root's. */
+static size_t find_group(const char *membership, char *path, size_t capacity)
+{
+    for (const char *line = membership; line; line = strchr(line, '\n')) {
+        size_t length;
+        if (*line == '\n') line++;
+        if (strncmp(line, "0::/", 4) != 0) continue;
+        length = strcspn(line + 3, "\n");
+        if (length >= capacity) return 0;
+        memcpy(path, line + 3, length);
+        path[length] = '\0';
+        return strstr(path, "/..") || length == 1 ? 0 : length;
+    }
+    return 0;
+}
+
+int nst_cpu_quota(const char *root, const char *membership)
+{
+    char group[PATH_TEXT], path[PATH_TEXT + 256], text[64];
+    size_t length = find_group(membership, group, sizeof group);
+    int quota = 0;
+    for (;;) {
+        int written = snprintf(path, sizeof path, "%.200s%.*s/cpu.max", root, (int)length, group);
+        if (written > 0 && (size_t)written < sizeof path) {
+            read_text(path, text, sizeof text);
+            quota = smaller_quota(quota, nst_cpu_parse_quota(text));
+        }
+        if (length == 0) return quota;
+        while (group[--length] != '/') { }
+    }
 }
 
 int nst_cpu_count(void)
 {
+    char membership[PATH_TEXT];
     cpu_set_t set;
-    int count = 1, quota = cgroup_quota();
+    int count = 1, quota;
+    read_text("/proc/self/cgroup", membership, sizeof membership);
+    quota = nst_cpu_quota("/sys/fs/cgroup", membership);
     if (sched_getaffinity(0, sizeof set, &set) == 0) count = CPU_COUNT(&set);
     if (quota > 0 && quota < count) count = quota;
     return count < 1 ? 1 : count;

@@ -27,6 +27,12 @@ int nst_cpu_detect(void);
 
 /* Processors this process may run on (its affinity mask, capped by the cgroup's quota), at least 1. */
 int nst_cpu_count(void);
+/* Processors that the text of a cgroup's cpu.max grants, rounded up: "200000 100000" (microseconds of each period) are 2; 0 if it sets
+ * no limit ("max 100000") or makes no sense. */
+int nst_cpu_parse_quota(const char *text);
+/* The least that the group of `membership` (the text of /proc/self/cgroup) and those above it grant, in the hierarchy that is mounted at
+ * `root`; 0: no limit. */
+int nst_cpu_quota(const char *root, const char *membership);
 
 /* Denormal numbers cost a hundred times a normal operation; the engine flushes them to zero while it works. enter() returns the
  * caller's state for leave(). */

@@ -47,6 +47,18 @@ typedef struct nst_place {
     size_t row, column;
 } nst_place;
 
+/* A vector to read: of nst_real (NST_PRECISION_FP32), or of the upper halves of floats (NST_PRECISION_BF16, uint16_t). */
+typedef struct nst_vector {
+    const void *values;
+    nst_precision precision;
+} nst_vector;
+
+/* A step of Adam: decays of the moments; rate / (1 - decay_first^t) and 1 / (1 - decay_second^t) at step t; the box. */
+typedef struct nst_adam {
+    double decay_first, decay_second, rate, second_scale, epsilon;
+    nst_real lower, upper;
+} nst_adam;
+
 typedef struct nst_kernels {
     const char *name;
 
@@ -113,6 +125,23 @@ typedef struct nst_kernels {
     void (*axpy)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y); /* y += alpha x */
     /* y = alpha x + beta y; with beta = 0, y is not read. */
     void (*axpby)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y);
+
+    /* What an optimiser does with long vectors, each in one pass over memory; sums as dot's. */
+    /* axpby, returns z'y of the new y. x and z may be the same. */
+    double (*axpby_dot)(const nst_exec *exec, size_t n, nst_real alpha, nst_vector x, nst_real beta, nst_real *y, nst_vector z);
+    /* s = x - x_before, y = g - g_before, stored in `precision`; sums = s'y and y'y of what was stored. In fp32, s may be x_before and
+     * y g_before. */
+    void (*curvature_pair)(const nst_exec *exec, size_t n, const nst_real *x, const nst_real *x_before, const nst_real *g,
+                           const nst_real *g_before, nst_precision precision, void *s, void *y, double sums[2]);
+    /* to = x + t d, clipped to [lower, upper]; a NaN stays. Non-zero: that is not x. */
+    int (*move)(const nst_exec *exec, size_t n, const nst_real *x, nst_real t, const nst_real *d, nst_real lower, nst_real upper,
+                nst_real *to);
+    /* to = Adam's next point after x, clipped, with the moments as they will be once they know g, but are not yet. Returns g'g. */
+    double (*adam_propose)(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *x, const nst_real *g,
+                           const nst_real *first, const nst_real *second, nst_real *to);
+    /* The moments learn of g; average = weight x + (1 - weight) average. */
+    void (*adam_commit)(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *g, nst_real *first, nst_real *second,
+                        nst_real weight, const nst_real *x, nst_real *average);
 } nst_kernels;
 
 /* The table of a level (nst_cpu_level) and precision, or of the highest below it that this build has; where the level has no kernels

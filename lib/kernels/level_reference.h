@@ -44,6 +44,20 @@ double nst_reference_dot(const nst_exec *exec, size_t n, const nst_real *a, cons
 void nst_reference_axpy(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y);
 void nst_reference_axpby(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y);
 
+double nst_reference_axpby_dot(const nst_exec *exec, size_t n, nst_real alpha, nst_vector x, nst_real beta, nst_real *y, nst_vector z);
+void nst_reference_curvature_pair(const nst_exec *exec, size_t n, const nst_real *x, const nst_real *x_before, const nst_real *g,
+                                  const nst_real *g_before, nst_precision precision, void *s, void *y, double sums[2]);
+int nst_reference_move(const nst_exec *exec, size_t n, const nst_real *x, nst_real t, const nst_real *d, nst_real lower,
+                       nst_real upper, nst_real *to);
+double nst_reference_adam_propose(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *x, const nst_real *g,
+                                  const nst_real *first, const nst_real *second, nst_real *to);
+void nst_reference_adam_commit(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *g, nst_real *first,
+                               nst_real *second, nst_real weight, const nst_real *x, nst_real *average);
+
+#define NST_REFERENCE_OPTIM_SLOTS                                                                                              \
+    .axpby_dot = nst_reference_axpby_dot, .curvature_pair = nst_reference_curvature_pair, .move = nst_reference_move,          \
+    .adam_propose = nst_reference_adam_propose, .adam_commit = nst_reference_adam_commit
+
 #define NST_REFERENCE_SLOTS                                                                                                \
     .name = "reference", .feature_bytes = nst_reference_feature_bytes, .mask_bytes = nst_reference_mask_bytes,             \
     .code_bytes = nst_reference_code_bytes, .import_planar = nst_reference_import_planar,                                  \
@@ -56,6 +70,6 @@ void nst_reference_axpby(const nst_exec *exec, size_t n, nst_real alpha, const n
     .matrix_times_features = nst_reference_matrix_times_features, .squared_difference = nst_reference_squared_difference,  \
     .difference_backward = nst_reference_difference_backward, .copy_region = nst_reference_copy_region,                    \
     .moments = nst_reference_moments, .all_finite = nst_reference_all_finite, .dot = nst_reference_dot,                    \
-    .axpy = nst_reference_axpy, .axpby = nst_reference_axpby
+    .axpy = nst_reference_axpy, .axpby = nst_reference_axpby, NST_REFERENCE_OPTIM_SLOTS
 
 #endif

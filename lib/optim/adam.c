@@ -38,45 +38,34 @@ static void release(nst_optimizer *o)
     nst_free(o->memory, self(o)->average);
 }
 
-static nst_real next_first(const adam *a, size_t i)
+static nst_adam next_step(const adam *a, double rate)
 {
-    return (nst_real)DECAY_FIRST * a->first[i] + (nst_real)(1 - DECAY_FIRST) * a->base.gradient[i];
-}
-
-static nst_real next_second(const adam *a, size_t i)
-{
-    return (nst_real)DECAY_SECOND * a->second[i] + (nst_real)(1 - DECAY_SECOND) * a->base.gradient[i] * a->base.gradient[i];
-}
-
-/* Fills trial_x without touching the moments, so that the step can still be called off. */
-static void propose(adam *a, double rate)
-{
-    nst_optimizer *o = &a->base;
+    const nst_optim_config *config = &a->base.config;
     double count = a->steps + 1.0;
-    double scale = rate / (1 - pow(DECAY_FIRST, count)), second_scale = 1 / (1 - pow(DECAY_SECOND, count));
-    for (size_t i = 0; i < o->problem.n; i++) {
-        double move = scale * next_first(a, i) / (sqrt(second_scale * next_second(a, i)) + EPSILON);
-        o->trial_x[i] = (nst_real)(o->x[i] - move);
-    }
-    nst_optimizer_clip(o, o->trial_x);
+    return (nst_adam){.decay_first = DECAY_FIRST, .decay_second = DECAY_SECOND, .epsilon = EPSILON,
+                      .rate = rate / (1 - pow(DECAY_FIRST, count)), .second_scale = 1 / (1 - pow(DECAY_SECOND, count)),
+                      .lower = (nst_real)config->lower, .upper = (nst_real)config->upper};
 }
 
-static void commit_moments(adam *a)
+/* Fills trial_x without touching the moments, so that the step can still be called off. Returns the gradient's square. */
+static double propose(adam *a, double rate)
 {
-    for (size_t i = 0; i < a->base.problem.n; i++) {
-        a->first[i] = next_first(a, i);
-        a->second[i] = next_second(a, i);
-    }
-    if (a->steps < UINT32_MAX) a->steps++;
+    const nst_optimizer *o = &a->base;
+    nst_adam step = next_step(a, rate);
+    return o->kernels->adam_propose(&o->exec, o->problem.n, &step, o->x, o->gradient, a->first, a->second, o->trial_x);
 }
 
-/* With this weight the average is at every moment the one corrected for its start at zero. */
-static void add_to_average(adam *a)
+/* After the trial has become the iterate: its gradient of before is in trial_gradient. With this weight the average is at every moment
+ * the one corrected for its start at zero. */
+static void commit(adam *a)
 {
+    const nst_optimizer *o = &a->base;
+    nst_adam step = next_step(a, 0);
     double weight;
+    if (a->steps < UINT32_MAX) a->steps++;
     if (a->averaged < UINT32_MAX) a->averaged++;
     weight = (1 - DECAY_AVERAGE) / (1 - pow(DECAY_AVERAGE, a->averaged));
-    nst_optimizer_axpby(&a->base, weight, a->base.x, 1 - weight, a->average);
+    o->kernels->adam_commit(&o->exec, o->problem.n, &step, o->trial_gradient, a->first, a->second, (nst_real)weight, o->x, a->average);
 }
 
 static int32_t step(nst_optimizer *o)
@@ -84,15 +73,13 @@ static int32_t step(nst_optimizer *o)
     adam *a = self(o);
     double f = 0, rate = o->config.learning_rate;
     int32_t status = NST_STEP_NUMERIC;
-    if (nst_optimizer_dot(o, o->gradient, o->gradient) == 0) return NST_STEP_CONVERGED;
     for (int i = 0; i <= MAX_SHRINKS && status == NST_STEP_NUMERIC; i++, rate /= 2) {
-        propose(a, rate);
+        if (propose(a, rate) == 0) return NST_STEP_CONVERGED;
         status = nst_optimizer_evaluate_trial(o, &f);
     }
     if (status != NST_STEP_OK) return status;
-    commit_moments(a);
     nst_optimizer_accept_trial(o, f);
-    add_to_average(a);
+    commit(a);
     return NST_STEP_OK;
 }
 

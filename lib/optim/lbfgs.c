@@ -11,14 +11,15 @@
 #define FIRST_STEP 0.05 /* of the learning rate: steps that first feel their way find better minima (docs/optimisers.md) */
 
 typedef struct pair {
-    nst_real *s, *y; /* (n) */
-    double sy, yy;   /* s'y, y'y */
+    void *s, *y;   /* (n) of the history's precision */
+    double sy, yy; /* s'y, y'y, of the values as they are kept */
 } pair;
 
 typedef struct lbfgs {
     nst_optimizer base;
     nst_real *direction; /* (n) */
     pair *pairs;         /* ring of `capacity` */
+    pair spare;          /* where the next pair is made; in full precision that is trial_x and trial_gradient */
     double *alpha;       /* (capacity) of the recursion */
     uint32_t capacity, count, newest;
     double lowest; /* lowest f of the present objective */
@@ -29,6 +30,26 @@ static lbfgs *self(nst_optimizer *o)
     return (lbfgs *)(void *)o;
 }
 
+static bool is_full(const lbfgs *l)
+{
+    return l->base.config.history_precision == NST_PRECISION_FP32;
+}
+
+static void free_pair(nst_optimizer *o, pair *p)
+{
+    nst_free(o->memory, p->s);
+    nst_free(o->memory, p->y);
+}
+
+static bool alloc_pair(nst_optimizer *o, pair *p)
+{
+    *p = (pair){nst_optimizer_alloc_values(o, o->config.history_precision), nst_optimizer_alloc_values(o, o->config.history_precision),
+                0, 0};
+    if (p->s && p->y) return true;
+    free_pair(o, p);
+    return false;
+}
+
 static bool acquire(nst_optimizer *o)
 {
     lbfgs *l = self(o);
@@ -37,24 +58,18 @@ static bool acquire(nst_optimizer *o)
     l->alpha = nst_alloc_array(o->memory, wanted, sizeof *l->alpha);
     l->pairs = nst_alloc_array(o->memory, wanted, sizeof *l->pairs);
     if (!l->direction || !l->alpha || !l->pairs) return false;
-    for (; l->capacity < wanted; l->capacity++) {
-        pair *p = &l->pairs[l->capacity];
-        *p = (pair){nst_optimizer_alloc_vector(o), nst_optimizer_alloc_vector(o), 0, 0};
-        if (p->s && p->y) continue;
-        nst_free(o->memory, p->s);
-        nst_free(o->memory, p->y);
-        return false;
-    }
-    return true;
+    for (; l->capacity < wanted; l->capacity++)
+        if (!alloc_pair(o, &l->pairs[l->capacity])) return false;
+    if (is_full(l) || alloc_pair(o, &l->spare)) return true;
+    l->spare = (pair){NULL, NULL, 0, 0};
+    return false;
 }
 
 static void release(nst_optimizer *o)
 {
     lbfgs *l = self(o);
-    for (uint32_t i = 0; i < l->capacity; i++) {
-        nst_free(o->memory, l->pairs[i].s);
-        nst_free(o->memory, l->pairs[i].y);
-    }
+    for (uint32_t i = 0; i < l->capacity; i++) free_pair(o, &l->pairs[i]);
+    free_pair(o, &l->spare);
     nst_free(o->memory, l->pairs);
     nst_free(o->memory, l->alpha);
     nst_free(o->memory, l->direction);
@@ -107,38 +122,65 @@ static double initial_scale(lbfgs *l, uint32_t count)
     return largest;
 }
 
-/* direction = H direction. */
-static void apply_inverse_hessian(lbfgs *l)
+static nst_vector kept(const lbfgs *l, const void *values)
+{
+    return (nst_vector){values, l->base.config.history_precision};
+}
+
+static nst_vector full(const nst_real *values)
+{
+    return (nst_vector){values, NST_PRECISION_FP32};
+}
+
+/* direction = -gradient; returns its product with `s`. */
+static double start_recursion(lbfgs *l, nst_vector s)
+{
+    const nst_optimizer *o = &l->base;
+    if (!o->bounded) return nst_optimizer_axpby_dot(o, -1, full(o->gradient), 0, l->direction, s);
+    negate_free_gradient(l);
+    return nst_optimizer_axpby_dot(o, 0, full(o->gradient), 1, l->direction, s);
+}
+
+/* direction = -H gradient; returns the slope along it. Each pass over memory takes a pair in and yields the product that the next one
+ * needs: the older pair's on the way down, the newer one's on the way up. The oldest pair's brings the scale of H0. */
+static double find_direction(lbfgs *l)
 {
     const nst_optimizer *o = &l->base;
     uint32_t count = pairs_in_use(l);
+    double product = start_recursion(l, kept(l, pair_of_age(l, 0)->s));
     for (uint32_t age = 0; age < count; age++) {
         const pair *p = pair_of_age(l, age);
-        l->alpha[age] = nst_optimizer_dot(o, p->s, l->direction) / p->sy;
-        nst_optimizer_axpy(o, -l->alpha[age], p->y, l->direction);
+        bool oldest = age + 1 == count;
+        double scale = oldest ? initial_scale(l, count) : 1;
+        const void *next = oldest ? p->y : pair_of_age(l, age + 1)->s;
+        l->alpha[age] = product / p->sy;
+        product = nst_optimizer_axpby_dot(o, -scale * l->alpha[age], kept(l, p->y), scale, l->direction, kept(l, next));
     }
-    nst_optimizer_scale(o, initial_scale(l, count), l->direction);
     for (uint32_t age = count; age-- > 0;) {
         const pair *p = pair_of_age(l, age);
-        double beta = nst_optimizer_dot(o, p->y, l->direction) / p->sy;
-        nst_optimizer_axpy(o, l->alpha[age] - beta, p->s, l->direction);
+        nst_vector next = age > 0 ? kept(l, pair_of_age(l, age - 1)->y) : full(o->gradient);
+        double beta = product / p->sy;
+        product = nst_optimizer_axpby_dot(o, l->alpha[age] - beta, kept(l, p->s), 1, l->direction, next);
     }
+    return product;
 }
 
-static int32_t search_along_direction(lbfgs *l, double *f)
+static int32_t search_along_direction(lbfgs *l, double slope, double *f)
 {
-    nst_optimizer *o = &l->base;
-    nst_line line = {l->direction, nst_optimizer_dot(o, o->gradient, l->direction), l->lowest};
+    nst_line line = {l->direction, slope, l->lowest};
     if (!(line.slope < 0) || !isfinite(line.slope)) return NST_STEP_CONVERGED;
-    return nst_search_line(o, &line, f);
+    return nst_search_line(&l->base, &line, f);
 }
 
 static int32_t try_quasi_newton(lbfgs *l, double *f)
 {
-    negate_free_gradient(l);
-    apply_inverse_hessian(l);
-    if (l->base.bounded) drop_what_leaves_box(l);
-    return search_along_direction(l, f);
+    const nst_optimizer *o = &l->base;
+    double slope = find_direction(l);
+    if (o->bounded) {
+        drop_what_leaves_box(l);
+        slope = nst_optimizer_dot(o, o->gradient, l->direction);
+    }
+    return search_along_direction(l, slope, f);
 }
 
 static int32_t try_steepest_descent(lbfgs *l, double *f)
@@ -149,32 +191,27 @@ static int32_t try_steepest_descent(lbfgs *l, double *f)
     length = sqrt(nst_optimizer_dot(o, l->direction, l->direction) / (double)o->problem.n);
     if (length == 0) return NST_STEP_CONVERGED;
     nst_optimizer_scale(o, FIRST_STEP * o->config.learning_rate / length, l->direction);
-    return search_along_direction(l, f);
+    return search_along_direction(l, nst_optimizer_dot(o, o->gradient, l->direction), f);
 }
 
-static void swap(nst_real **a, nst_real **b)
-{
-    nst_real *kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-/* Right after a step: trial_x and trial_gradient hold the old iterate; turned into a pair, they are traded for the oldest one. */
+/* Right after a step: trial_x and trial_gradient hold the old iterate. The pair is made in place of it, or in the spare one, and traded for
+ * the oldest if it is any good: what is traded in serves for the next. */
 static void remember_pair(lbfgs *l)
 {
     nst_optimizer *o = &l->base;
     uint32_t place = (l->newest + 1) % l->capacity;
-    pair *slot = &l->pairs[place];
-    double sy, yy;
-    nst_optimizer_axpby(o, 1, o->x, -1, o->trial_x);
-    nst_optimizer_axpby(o, 1, o->gradient, -1, o->trial_gradient);
-    sy = nst_optimizer_dot(o, o->trial_x, o->trial_gradient);
-    yy = nst_optimizer_dot(o, o->trial_gradient, o->trial_gradient);
-    if (!(sy > LEAST_CURVATURE * yy) || yy == 0) return;
-    swap(&slot->s, &o->trial_x);
-    swap(&slot->y, &o->trial_gradient);
-    slot->sy = sy;
-    slot->yy = yy;
+    pair *slot = &l->pairs[place], made = is_full(l) ? (pair){o->trial_x, o->trial_gradient, 0, 0} : l->spare;
+    double sums[2];
+    o->kernels->curvature_pair(&o->exec, o->problem.n, o->x, o->trial_x, o->gradient, o->trial_gradient,
+                               o->config.history_precision, made.s, made.y, sums);
+    made.sy = sums[0];
+    made.yy = sums[1];
+    if (!(made.sy > LEAST_CURVATURE * made.yy) || made.yy == 0 || !isfinite(made.sy)) return;
+    if (is_full(l)) {
+        o->trial_x = slot->s;
+        o->trial_gradient = slot->y;
+    } else l->spare = *slot;
+    *slot = made;
     l->newest = place;
     if (l->count < l->capacity) l->count++;
 }
@@ -218,7 +255,13 @@ static int32_t carry_over(nst_optimizer *to, const nst_optimizer *from, nst_resa
     return NST_OK;
 }
 
-static int32_t visit_pair(const nst_optimizer *o, pair *p, uint32_t index, const nst_state_visitor *visitor)
+static int32_t visit_kept(const lbfgs *l, const char *name, void *values, const nst_state_visitor *visitor)
+{
+    if (is_full(l)) return visitor->array(visitor->user, name, values, l->base.problem.n);
+    return visitor->bfloats(visitor->user, name, values, l->base.problem.n);
+}
+
+static int32_t visit_pair(const lbfgs *l, pair *p, uint32_t index, const nst_state_visitor *visitor)
 {
     char name[4][24];
     int32_t status;
@@ -226,8 +269,8 @@ static int32_t visit_pair(const nst_optimizer *o, pair *p, uint32_t index, const
     snprintf(name[1], sizeof name[1], "y%" PRIu32, index);
     snprintf(name[2], sizeof name[2], "sy%" PRIu32, index);
     snprintf(name[3], sizeof name[3], "yy%" PRIu32, index);
-    status = visitor->array(visitor->user, name[0], p->s, o->problem.n);
-    if (status >= 0) status = visitor->array(visitor->user, name[1], p->y, o->problem.n);
+    status = visit_kept(l, name[0], p->s, visitor);
+    if (status >= 0) status = visit_kept(l, name[1], p->y, visitor);
     if (status >= 0) status = visitor->scalar(visitor->user, name[2], &p->sy);
     if (status >= 0) status = visitor->scalar(visitor->user, name[3], &p->yy);
     return status;
@@ -239,7 +282,7 @@ static int32_t visit_state(nst_optimizer *o, const nst_state_visitor *visitor)
     int32_t status = visitor->scalar(visitor->user, "lowest", &l->lowest);
     if (status >= 0) status = nst_visit_count(visitor, "pairs", l->capacity, &l->count);
     if (status >= 0) status = nst_visit_count(visitor, "newest", l->capacity - 1, &l->newest);
-    for (uint32_t i = 0; i < l->capacity && status >= 0; i++) status = visit_pair(o, &l->pairs[i], i, visitor);
+    for (uint32_t i = 0; i < l->capacity && status >= 0; i++) status = visit_pair(l, &l->pairs[i], i, visitor);
     return status;
 }
 

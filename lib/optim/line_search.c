@@ -3,7 +3,6 @@
 #include "optim/line_search.h"
 
 #include <math.h>
-#include <string.h>
 
 #define SUFFICIENT_DECREASE 1e-4
 #define CURVATURE 0.9
@@ -17,7 +16,7 @@
 #define NOISE 1e-6
 #endif
 
-/* A point on the line: f and slope are +infinity where the objective is not finite. */
+/* A point on the line: f and slope are +infinity where the objective is not finite, the slope also where it was not asked for. */
 typedef struct point {
     double t, f, slope;
 } point;
@@ -27,6 +26,7 @@ typedef struct search {
     const nst_line *line;
     point start, tried; /* `tried` is what trial_x and trial_gradient hold */
     int trials;
+    bool wolfe; /* slopes are asked for */
     bool any_finite;
 } search;
 
@@ -48,11 +48,10 @@ static bool may_project(const search *s)
 /* Fills trial_x; false if that is x itself. */
 static bool move(search *s, double t)
 {
-    nst_optimizer *o = s->o;
-    nst_optimizer_copy(o, o->x, o->trial_x);
-    nst_optimizer_axpy(o, t, s->line->direction, o->trial_x);
-    if (may_project(s)) nst_optimizer_clip(o, o->trial_x);
-    return memcmp(o->x, o->trial_x, o->problem.n * sizeof *o->x) != 0;
+    const nst_optimizer *o = s->o;
+    double lower = may_project(s) ? o->config.lower : (double)-INFINITY, upper = may_project(s) ? o->config.upper : (double)INFINITY;
+    return o->kernels->move(&o->exec, o->problem.n, o->x, (nst_real)t, s->line->direction, (nst_real)lower, (nst_real)upper,
+                            o->trial_x) != 0;
 }
 
 /* Evaluates at t into s->tried. NST_STEP_CONVERGED: t is too small to move x, or the trials are used up. */
@@ -71,7 +70,7 @@ static int32_t try_step(search *s, double t)
     if (status == NST_STEP_OK) {
         s->any_finite = true;
         s->tried.f = f;
-        s->tried.slope = nst_optimizer_dot(s->o, s->o->trial_gradient, s->line->direction);
+        if (s->wolfe) s->tried.slope = nst_optimizer_dot(s->o, s->o->trial_gradient, s->line->direction);
     }
     return NST_STEP_OK;
 }
@@ -174,9 +173,9 @@ static int32_t strong_wolfe(search *s)
 
 int32_t nst_search_line(nst_optimizer *o, const nst_line *line, double *f)
 {
-    search s = {.o = o, .line = line, .start = {0, o->f, line->slope}};
     /* On a path bent by the box the curvature condition has no meaning. */
     bool wolfe = o->config.line_search == NST_LINE_SEARCH_STRONG_WOLFE && !o->bounded;
+    search s = {.o = o, .line = line, .start = {0, o->f, line->slope}, .wolfe = wolfe};
     int32_t status = wolfe ? strong_wolfe(&s) : armijo(&s);
     if (status == NST_STEP_CONVERGED && !s.any_finite) return NST_STEP_NUMERIC;
     *f = s.tried.f;

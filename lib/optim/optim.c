@@ -110,9 +110,10 @@ void nst_optimizer_restart(nst_optimizer *o)
 
 void nst_optimizer_configure(nst_optimizer *o, const nst_optim_config *config)
 {
-    nst_optimizer_kind kind = o->config.kind;
+    nst_optim_config made = o->config;
     o->config = *config;
-    o->config.kind = kind;
+    o->config.kind = made.kind;
+    o->config.history_precision = made.history_precision;
 }
 
 void nst_optimizer_set_bounded(nst_optimizer *o, bool bounded)
@@ -222,6 +223,11 @@ void nst_optimizer_axpby(const nst_optimizer *o, double alpha, const nst_real *x
     o->kernels->axpby(&o->exec, o->problem.n, (nst_real)alpha, x, (nst_real)beta, y);
 }
 
+double nst_optimizer_axpby_dot(const nst_optimizer *o, double alpha, nst_vector x, double beta, nst_real *y, nst_vector z)
+{
+    return o->kernels->axpby_dot(&o->exec, o->problem.n, (nst_real)alpha, x, (nst_real)beta, y, z);
+}
+
 void nst_optimizer_scale(const nst_optimizer *o, double alpha, nst_real *x)
 {
     nst_optimizer_axpby(o, 0, o->x, alpha, x);
@@ -238,8 +244,13 @@ void nst_optimizer_clip(const nst_optimizer *o, nst_real *x)
     for (size_t i = 0; i < o->problem.n; i++) x[i] = x[i] < lower ? lower : x[i] > upper ? upper : x[i];
 }
 
+void *nst_optimizer_alloc_values(const nst_optimizer *o, nst_precision precision)
+{
+    size_t size, value = precision == NST_PRECISION_BF16 ? sizeof(uint16_t) : sizeof(nst_real);
+    return nst_size_mul(o->problem.n, value, &size) ? nst_alloc_zero(o->memory, size) : NULL;
+}
+
 nst_real *nst_optimizer_alloc_vector(const nst_optimizer *o)
 {
-    size_t size;
-    return nst_size_mul(o->problem.n, sizeof(nst_real), &size) ? nst_alloc_zero(o->memory, size) : NULL;
+    return nst_optimizer_alloc_values(o, NST_PRECISION_FP32);
 }

@@ -28,10 +28,11 @@ typedef enum nst_line_search { NST_LINE_SEARCH_ARMIJO, NST_LINE_SEARCH_STRONG_WO
 
 typedef struct nst_optim_config {
     nst_optimizer_kind kind;
-    int history;                 /* L-BFGS: curvature pairs kept */
-    nst_line_search line_search; /* L-BFGS */
-    double learning_rate;        /* Adam: step in units of x; L-BFGS: the first step after a restart has RMS 1/20 of it */
-    double lower, upper;         /* box of the variable: Adam always, L-BFGS while bounded (set_bounded) */
+    int history;                     /* L-BFGS: curvature pairs kept */
+    nst_line_search line_search;     /* L-BFGS */
+    double learning_rate;            /* Adam: step in units of x; L-BFGS: the first step after a restart has RMS 1/20 of it */
+    double lower, upper;             /* box of the variable: Adam always, L-BFGS while bounded (set_bounded) */
+    nst_precision history_precision; /* L-BFGS: of the curvature pairs */
 } nst_optim_config;
 
 typedef enum nst_step_result {
@@ -54,7 +55,8 @@ int32_t nst_optimizer_step(nst_optimizer *optimizer);
 
 /* The objective has changed: forget curvature (L-BFGS) and re-evaluate at the next begin() or step(). Adam keeps its moments. */
 void nst_optimizer_restart(nst_optimizer *optimizer);
-/* Live change of learning rate, line search or history length (at most the one at creation); bounds as given. */
+/* Live change of learning rate, line search or history length (at most the one at creation); bounds as given. Kind and precision stay
+ * those of the creation. */
 void nst_optimizer_configure(nst_optimizer *optimizer, const nst_optim_config *config);
 /* L-BFGS: from now on iterates stay inside the box (projected, with Armijo's rule); the next begin() or step() clips x, forgets
  * curvature and re-evaluates. Setting what is set already does nothing. */
@@ -78,6 +80,7 @@ int32_t nst_optimizer_carry_over(nst_optimizer *to, const nst_optimizer *from, n
  * range is NST_ERR_CHECKPOINT_FORMAT. After a failed load the optimiser can only be freed. */
 typedef struct nst_state_visitor {
     int32_t (*array)(void *user, const char *name, nst_real *values, size_t count);
+    int32_t (*bfloats)(void *user, const char *name, uint16_t *values, size_t count); /* an array of NST_PRECISION_BF16 */
     int32_t (*scalar)(void *user, const char *name, double *value);
     void *user;
 } nst_state_visitor;

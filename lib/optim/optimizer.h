@@ -44,11 +44,15 @@ double nst_optimizer_dot(const nst_optimizer *optimizer, const nst_real *a, cons
 void nst_optimizer_axpy(const nst_optimizer *optimizer, double alpha, const nst_real *x, nst_real *y);
 /* y = alpha x + beta y; with beta = 0, y is not read. */
 void nst_optimizer_axpby(const nst_optimizer *optimizer, double alpha, const nst_real *x, double beta, nst_real *y);
+/* y = alpha x + beta y; returns z'y. */
+double nst_optimizer_axpby_dot(const nst_optimizer *optimizer, double alpha, nst_vector x, double beta, nst_real *y, nst_vector z);
 void nst_optimizer_scale(const nst_optimizer *optimizer, double alpha, nst_real *x);
 void nst_optimizer_copy(const nst_optimizer *optimizer, const nst_real *from, nst_real *to);
 void nst_optimizer_clip(const nst_optimizer *optimizer, nst_real *x);
 
-nst_real *nst_optimizer_alloc_vector(const nst_optimizer *optimizer); /* (n), zeroed; NULL when refused */
+/* (n), zeroed; NULL when refused */
+nst_real *nst_optimizer_alloc_vector(const nst_optimizer *optimizer);
+void *nst_optimizer_alloc_values(const nst_optimizer *optimizer, nst_precision precision);
 
 int32_t nst_visit_flag(const nst_state_visitor *visitor, const char *name, bool *value);
 

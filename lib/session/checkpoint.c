@@ -139,6 +139,11 @@ static int32_t collect_array(void *user, const char *name, nst_real *values, siz
     return collect(user, name, NST_REAL_DTYPE, values, count, count * sizeof *values);
 }
 
+static int32_t collect_bfloats(void *user, const char *name, uint16_t *values, size_t count)
+{
+    return collect(user, name, "BF16", values, count, count * sizeof *values);
+}
+
 static int32_t collect_scalar(void *user, const char *name, double *value)
 {
     collector *c = user;
@@ -158,7 +163,7 @@ static void settle(collector *c)
 
 static int32_t collect_state(nst_session *session, collector *c)
 {
-    nst_state_visitor visitor = {collect_array, collect_scalar, c};
+    nst_state_visitor visitor = {collect_array, collect_bfloats, collect_scalar, c};
     int32_t status;
     c->prefix = "";
     status = visit_session(session, &visitor);
@@ -257,6 +262,15 @@ static int32_t restore_array(void *user, const char *name, nst_real *values, siz
     return status;
 }
 
+static int32_t restore_bfloats(void *user, const char *name, uint16_t *values, size_t count)
+{
+    const uint16_t exponent = 0x7f80; /* all of it set: no number */
+    int32_t status = restore(user, name, NST_DTYPE_BF16, values, count, count * sizeof *values);
+    for (size_t i = 0; i < count && status >= 0; i++)
+        if ((values[i] & exponent) == exponent) status = bad(user, "holds NaN or infinity in optimizer/", name);
+    return status;
+}
+
 static int32_t restore_scalar(void *user, const char *name, double *value)
 {
     int32_t status = restore(user, name, NST_DTYPE_F64, value, 1, sizeof *value);
@@ -300,8 +314,9 @@ static int32_t check_demand(const restoring *r, const nst_session *session)
     size_t values = nst_picture_values(nst_session_width(session), nst_session_height(session));
     const nst_tensor_entry *x = nst_tensor_list_find(&r->list, "optimizer/x");
     const nst_optim_config *config = &session->settings.optim;
+    size_t each = config->history_precision == NST_PRECISION_BF16 ? sizeof(uint16_t) : sizeof(nst_real);
     if (!x || x->rank != 1 || x->shape[0] != values) return bad(r, "has another size than its options for ", "optimizer/x");
-    if (config->kind == NST_OPTIMIZER_LBFGS && (size_t)config->history > r->bytes.length / (2 * values * sizeof(nst_real)))
+    if (config->kind == NST_OPTIMIZER_LBFGS && (size_t)config->history > r->bytes.length / (2 * values * each))
         return bad(r, "is too short for its history: it lacks optimizer/ pairs", "");
     return NST_OK;
 }
@@ -329,7 +344,7 @@ static int32_t read_terms(nst_session *session, const nst_state_visitor *visitor
 
 static int32_t read_state(restoring *r, nst_session *session)
 {
-    nst_state_visitor visitor = {restore_array, restore_scalar, r};
+    nst_state_visitor visitor = {restore_array, restore_bfloats, restore_scalar, r};
     uint32_t past;
     int32_t status;
     r->prefix = "";

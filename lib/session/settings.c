@@ -139,6 +139,7 @@ static void resolve_optimizer(const nst_options *options, nst_optim_config *out)
 {
     out->kind = (nst_optimizer_kind)nst_option_number(options, NST_OPT_OPTIMIZER);
     out->history = (int)nst_option_number(options, NST_OPT_HISTORY);
+    out->history_precision = (nst_precision)nst_option_number(options, NST_OPT_HISTORY_PRECISION);
     out->line_search = (nst_line_search)nst_option_number(options, NST_OPT_LINE_SEARCH);
     out->learning_rate = nst_option_number(options, NST_OPT_LEARNING_RATE);
     out->lower = 0;

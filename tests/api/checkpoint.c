@@ -110,6 +110,7 @@ static void resumed_runs_end_with_the_same_bytes(void **state)
         {"iterations", "400", "tolerance", "1", "history", "3"},
         {"iterations", "400", "tolerance", "1", "optimizer", "adam", "learning-rate", "0.2"},
         {"iterations", "7", "pooling", "l2", "padding", "reflect", "preprocessing", "caffe", "tv", "2", "style-weights", "1,3"},
+        {"iterations", "14", "history", "3", "history-precision", "bf16", "scales", "2", "size", "66"},
     };
     world *w = *state, other;
     nst_ctx_config config;
@@ -441,6 +442,36 @@ static void huge_demands(void **state)
     empty_world(&w);
 }
 
+/* Pairs in 16 bits lie in the file as they do in memory, and are as little believed. */
+static void pairs_in_16_bits(void **state)
+{
+    world *w = *state;
+    size_t lengths[2];
+    unsigned char *data;
+    for (int bits = 0; bits < 2; bits++) {
+        nst_session *session = new_session(w->ctx, w->targets, "size", "32", "history", "8", "history-precision",
+                                           bits ? "bf16" : "fp32", NULL);
+        steps(session, 4);
+        save(session);
+        nst_session_free(session);
+        data = read_file(&lengths[bits]);
+        if (!bits) free(data);
+    }
+    assert_true(lengths[0] - lengths[1] > (size_t)8 * 2 * 2 * 3 * 32 * 24 - 4000);
+    replace(data, lengths[1], "\\\"history\\\": 8,", "\\\"history\\\": 9,");
+    write_file(data, lengths[1]);
+    assert_refused(w, w->targets, path, NST_ERR_CHECKPOINT_FORMAT, "optimizer/");
+    replace(data, lengths[1], "\\\"history\\\": 9,", "\\\"history\\\": 8,");
+    replace(data, lengths[1], "\\\"bf16\\\"", "\\\"fp32\\\"");
+    write_file(data, lengths[1]);
+    assert_refused(w, w->targets, path, NST_ERR_CHECKPOINT_FORMAT, "optimizer/");
+    replace(data, lengths[1], "\\\"fp32\\\"", "\\\"bf16\\\"");
+    memset(data + lengths[1] - 200, 0xff, 200); /* the last pair: NaN all over */
+    write_file(data, lengths[1]);
+    assert_refused(w, w->targets, path, NST_ERR_CHECKPOINT_FORMAT, "NaN");
+    free(data);
+}
+
 /* ---- saving that fails ---- */
 
 static void before_the_first_step(void **state)
@@ -554,6 +585,7 @@ int main(void)
         test_in_world(mutated_files),
         test_in_world(hostile_values),
         cmocka_unit_test(huge_demands),
+        test_in_world(pairs_in_16_bits),
         test_in_world(before_the_first_step),
         test_in_world(the_old_one_is_kept),
         test_in_world(killed_while_saving),

@@ -1,4 +1,5 @@
 /* The same bytes whoever does the work: any number of threads, a host's own, sessions side by side, after fork(). */
+#define _DEFAULT_SOURCE /* usleep */
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,6 +79,50 @@ static void any_order_of_jobs(void **state)
             assert_true(calls > 0);
         }
     }
+}
+
+/* A host whose threads come late and dawdle. */
+typedef struct slow_share {
+    nst_job_fn job;
+    void *data;
+    uint32_t first, count;
+} slow_share;
+
+static void *run_slowly(void *argument)
+{
+    const slow_share *share = argument;
+    for (uint32_t i = share->first; i < share->count; i += 2) {
+        if (i % 16 == share->first) usleep(200);
+        share->job(share->data, i);
+    }
+    return NULL;
+}
+
+static void run_on_slow_threads(void *user, nst_job_fn job, void *data, uint32_t count)
+{
+    slow_share mine = {job, data, 1, count}, other = {job, data, 0, count};
+    pthread_t thread;
+    bool alone = pthread_create(&thread, NULL, run_slowly, &other) != 0;
+    run_slowly(&mine);
+    if (alone) run_slowly(&other);
+    else pthread_join(thread, NULL);
+    ++*(uint32_t *)user;
+}
+
+static void a_slow_host_is_waited_for(void **state)
+{
+    nst_ctx_config config;
+    trace alone, hosted;
+    uint32_t calls = 0;
+    (void)state;
+    NST_INIT(config);
+    config.threads = 1;
+    alone = usual_trace(&config, 0);
+    config.run = run_on_slow_threads;
+    config.run_user = &calls;
+    hosted = usual_trace(&config, 0);
+    assert_same_trace(&alone, &hosted);
+    assert_true(calls > 0);
 }
 
 /* ---- side by side ---- */
@@ -266,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_threads),
         cmocka_unit_test(any_order_of_jobs),
+        cmocka_unit_test(a_slow_host_is_waited_for),
         cmocka_unit_test(sessions_share_model_and_targets),
         cmocka_unit_test(a_forked_child_lives),
         cmocka_unit_test(a_child_forked_during_a_step_lives),

@@ -35,7 +35,7 @@ bench *optim_bench_new(int kind, int history, int line_search, double learning_r
 {
     static const nst_exec exec = {run_in_order, NULL, 1};
     const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32);
-    nst_optim_config config = {(nst_optimizer_kind)kind, history, (nst_line_search)line_search, learning_rate, 0, 1};
+    nst_optim_config config = {(nst_optimizer_kind)kind, history, (nst_line_search)line_search, learning_rate, 0, 1, NST_PRECISION_FP32};
     nst_ctx *ctx;
     bench *b;
     nst_problem problem;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/bfloat.h"
+
 #include "base/cpu.h"
 
 #ifdef __has_feature
@@ -601,6 +603,194 @@ static void run_axpby(const nst_kernels *k, const nst_exec *exec, const op_case 
     guarded_free(c, &x);
 }
 
+/* Passes of an optimiser. What is fused or noted elsewhere says here which vectors are halves. */
+
+static size_t count_in_and_one(const op_case *c)
+{
+    return count_in(c) + 1;
+}
+
+static size_t two(const op_case *c)
+{
+    (void)c;
+    return 2;
+}
+
+/* What counts is how y was rounded, unless that is in double like the sum. */
+static size_t terms_product(const op_case *c)
+{
+    return sizeof(nst_real) == sizeof(double) ? terms_all(c) : few(c);
+}
+
+static size_t count_in_thrice(const op_case *c)
+{
+    return 3 * count_in(c);
+}
+
+static bool always(const op_case *c)
+{
+    (void)c;
+    return true;
+}
+
+static guarded frozen(const op_case *c, const nst_real *values)
+{
+    guarded g = reals(c, values, count_in(c));
+    guarded_freeze(&g);
+    return g;
+}
+
+static guarded halves(const op_case *c, const nst_real *values)
+{
+    guarded g = guarded_new(c, count_in(c) * sizeof(uint16_t), sizeof(uint16_t));
+    for (size_t i = 0; values && i < count_in(c); i++) ((uint16_t *)g.data)[i] = nst_bfloat_round(values[i]);
+    if (values) guarded_freeze(&g);
+    return g;
+}
+
+static nst_real lower_of(const op_case *c)
+{
+    return c->relu ? (nst_real)-0.5 : (nst_real)-INFINITY;
+}
+
+static nst_real upper_of(const op_case *c)
+{
+    return c->relu ? (nst_real)0.75 : (nst_real)INFINITY;
+}
+
+/* y and, behind it, the product. */
+static void axpby_dot(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *y_result, double *sum)
+{
+    guarded x = c->relu ? halves(c, v->a) : frozen(c, v->a), z = c->noted ? halves(c, v->c) : frozen(c, v->c);
+    guarded y = reals(c, v->beta == 0 ? NULL : v->b, count_in(c));
+    nst_vector xs = {x.data, c->relu ? NST_PRECISION_BF16 : NST_PRECISION_FP32};
+    nst_vector zs = {z.data, c->noted ? NST_PRECISION_BF16 : NST_PRECISION_FP32};
+    double product = k->axpby_dot(exec, count_in(c), v->alpha, xs, v->beta, y.data, c->packed && c->relu == c->noted ? xs : zs);
+    if (sum) *sum = product;
+    if (y_result) take_vector(c, &y, y_result);
+    else guarded_free(c, &y);
+    guarded_free(c, &x);
+    guarded_free(c, &z);
+}
+
+static void run_axpby_dot(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    axpby_dot(k, exec, c, v, result, NULL);
+}
+
+static void run_axpby_dot_product(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    axpby_dot(k, exec, c, v, NULL, result);
+}
+
+static void take_stored(const op_case *c, guarded *g, bool is_halves, double *result)
+{
+    for (size_t i = 0; is_halves && i < count_in(c); i++) result[i] = (double)nst_bfloat_value(((uint16_t *)g->data)[i]);
+    if (is_halves) guarded_free(c, g);
+    else take_vector(c, g, result);
+}
+
+/* s, y, and their products; stored as halves, in place of what was before, or elsewhere. */
+static void curvature_pair(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result,
+                           double sums[2])
+{
+    bool in_place = !c->relu && c->noted;
+    guarded x = frozen(c, v->a), g = frozen(c, v->c), x_before = reals(c, v->b, count_in(c)), g_before = reals(c, v->b, count_in(c));
+    guarded s = c->relu ? halves(c, NULL) : reals(c, NULL, count_in(c)), y = c->relu ? halves(c, NULL) : reals(c, NULL, count_in(c));
+    if (!in_place) guarded_freeze(&x_before);
+    if (!in_place) guarded_freeze(&g_before);
+    k->curvature_pair(exec, count_in(c), x.data, x_before.data, g.data, g_before.data,
+                      c->relu ? NST_PRECISION_BF16 : NST_PRECISION_FP32, in_place ? x_before.data : s.data,
+                      in_place ? g_before.data : y.data, sums);
+    take_stored(c, in_place ? &x_before : &s, c->relu, result);
+    take_stored(c, in_place ? &g_before : &y, c->relu, result + count_in(c));
+    guarded_free(c, &x);
+    guarded_free(c, &g);
+    guarded_free(c, in_place ? &s : &x_before);
+    guarded_free(c, in_place ? &y : &g_before);
+}
+
+static void run_curvature_pair(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    double sums[2];
+    curvature_pair(k, exec, c, v, result, sums);
+}
+
+static void run_curvature_pair_sums(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    double *pair = test_alloc(2 * count_in(c) * sizeof *pair);
+    curvature_pair(k, exec, c, v, pair, result);
+    free(pair);
+}
+
+/* A step of nothing must be seen to be one. */
+static void run_move(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    guarded x = frozen(c, v->a), d = frozen(c, v->b), to = reals(c, NULL, count_in(c));
+    nst_real lower = c->poisoned ? (nst_real)-INFINITY : lower_of(c), upper = c->poisoned ? (nst_real)INFINITY : upper_of(c);
+    int moved = k->move(exec, count_in(c), x.data, c->poisoned ? 0 : v->alpha, d.data, lower, upper, to.data);
+    result[count_in(c)] = moved != 0;
+    take_vector(c, &to, result);
+    guarded_free(c, &x);
+    guarded_free(c, &d);
+}
+
+static nst_adam adam_of(const op_case *c)
+{
+    return (nst_adam){.decay_first = 0.9, .decay_second = 0.99, .rate = 0.3, .second_scale = 5, .epsilon = 1e-8,
+                      .lower = lower_of(c), .upper = upper_of(c)};
+}
+
+/* A second moment that is one. */
+static guarded second_moment(const op_case *c, const nst_real *values)
+{
+    guarded g = reals(c, values, count_in(c));
+    nst_real *second = g.data;
+    for (size_t i = 0; i < count_in(c); i++) second[i] = second[i] < 0 ? 1 - second[i] : 1 + second[i];
+    return g;
+}
+
+static double adam_propose(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    guarded x = frozen(c, v->a), g = frozen(c, v->b), first = frozen(c, v->b), second = second_moment(c, v->c);
+    guarded to = reals(c, NULL, count_in(c));
+    nst_adam step = adam_of(c);
+    double square;
+    guarded_freeze(&second);
+    square = k->adam_propose(exec, count_in(c), &step, x.data, g.data, first.data, second.data, to.data);
+    take_vector(c, &to, result);
+    guarded_free(c, &x);
+    guarded_free(c, &g);
+    guarded_free(c, &first);
+    guarded_free(c, &second);
+    return square;
+}
+
+static void run_adam_propose(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    adam_propose(k, exec, c, v, result);
+}
+
+static void run_adam_propose_square(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    double *to = test_alloc(count_in(c) * sizeof *to);
+    *result = adam_propose(k, exec, c, v, to);
+    free(to);
+}
+
+static void run_adam_commit(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    guarded x = frozen(c, v->a), g = frozen(c, v->b), first = reals(c, v->c, count_in(c)), second = second_moment(c, v->c);
+    guarded average = reals(c, v->b, count_in(c));
+    nst_adam step = adam_of(c);
+    k->adam_commit(exec, count_in(c), &step, g.data, first.data, second.data, (nst_real)0.25, x.data, average.data);
+    take_vector(c, &first, result);
+    take_vector(c, &second, result + count_in(c));
+    take_vector(c, &average, result + 2 * count_in(c));
+    guarded_free(c, &x);
+    guarded_free(c, &g);
+}
+
 #define SLOT(member) #member, offsetof(nst_kernels, member)
 
 const test_op ops[] = {
@@ -624,6 +814,14 @@ const test_op ops[] = {
     {SLOT(dot), one, run_dot, terms_all, NULL, true, false},
     {SLOT(axpy), count_in, run_axpy, few, NULL, false, false},
     {SLOT(axpby), count_in, run_axpby, few, NULL, false, false},
+    {SLOT(axpby_dot), count_in, run_axpby_dot, few, NULL, false, false},
+    {SLOT(axpby_dot), one, run_axpby_dot_product, terms_product, NULL, false, false},
+    {SLOT(curvature_pair), count_in_twice, run_curvature_pair, NULL, NULL, false, true},
+    {SLOT(curvature_pair), two, run_curvature_pair_sums, terms_all, NULL, true, true},
+    {SLOT(move), count_in_and_one, run_move, few, NULL, false, false},
+    {SLOT(adam_propose), count_in, run_adam_propose, few, always, false, true},
+    {SLOT(adam_propose), one, run_adam_propose_square, terms_all, NULL, true, true},
+    {SLOT(adam_commit), count_in_thrice, run_adam_commit, few, always, false, false},
 };
 const size_t op_count = sizeof ops / sizeof ops[0];
 

@@ -51,14 +51,16 @@ static double quadratic_at(void *user, size_t n, const nst_real *x, nst_real *gr
     return f;
 }
 
-static void check_quadratic(nst_line_search search, size_t n, double condition, double factor, uint32_t limit)
+static void check_quadratic(nst_line_search search, nst_precision precision, size_t n, double condition, double factor, uint32_t limit)
 {
     nst_ctx *ctx = test_ctx();
     quadratic q = {condition, 0.3};
     objective o = {.function = quadratic_at, .user = &q, .n = n};
     nst_optim_config config = lbfgs_config(search);
     nst_real *start = calloc(n, sizeof *start);
-    nst_optimizer *optimizer = make(ctx, &config, &o, start);
+    nst_optimizer *optimizer;
+    config.history_precision = precision;
+    optimizer = make(ctx, &config, &o, start);
     assert_int_equal(nst_optimizer_begin(optimizer), NST_STEP_OK);
     factor *= nst_optimizer_f(optimizer);
     assert_true(descend(optimizer, factor, limit) >= 0);
@@ -71,10 +73,13 @@ static void check_quadratic(nst_line_search search, size_t n, double condition, 
 static void minimises_ill_conditioned_quadratics(void **state)
 {
     (void)state;
-    check_quadratic(NST_LINE_SEARCH_ARMIJO, 1000, 1e6, 1e-8, 2500);
-    check_quadratic(NST_LINE_SEARCH_STRONG_WOLFE, 1000, 1e6, 1e-8, 2500);
-    check_quadratic(NST_LINE_SEARCH_ARMIJO, 1000, 10, 1e-10, 60);
-    check_quadratic(NST_LINE_SEARCH_ARMIJO, 1, 1, 1e-10, 30);
+    for (int bits = 0; bits < 2; bits++) {
+        nst_precision precision = bits ? NST_PRECISION_BF16 : NST_PRECISION_FP32;
+        check_quadratic(NST_LINE_SEARCH_ARMIJO, precision, 1000, 1e6, 1e-8, 2500);
+        check_quadratic(NST_LINE_SEARCH_STRONG_WOLFE, precision, 1000, 1e6, 1e-8, 2500);
+        check_quadratic(NST_LINE_SEARCH_ARMIJO, precision, 1000, 10, 1e-10, 60);
+        check_quadratic(NST_LINE_SEARCH_ARMIJO, precision, 1, 1, 1e-10, 30);
+    }
 }
 
 /* H (n, n) = the BFGS matrix built from (I - s y' / s'y) H (I - y s' / s'y) + s s' / s'y, pair by pair, oldest first. */
@@ -147,7 +152,15 @@ static double curved_at(void *user, size_t n, const nst_real *x, nst_real *gradi
     return f;
 }
 
-static void follows_the_dense_formula(void **state)
+/* To eight bits, ties to even. */
+static double rounded(double value)
+{
+    int exponent;
+    double mantissa = frexp(value, &exponent);
+    return ldexp(nearbyint(ldexp(mantissa, 8)), exponent - 8);
+}
+
+static void check_dense_formula(nst_precision precision)
 {
     nst_ctx *ctx = test_ctx();
     objective o = {.function = curved_at, .n = DENSE};
@@ -155,8 +168,8 @@ static void follows_the_dense_formula(void **state)
     const nst_real start[DENSE] = {2, -1, 3, 1, -2, 1};
     nst_optimizer *optimizer;
     dense_pairs pairs = {.count = 0};
-    (void)state;
     config.history = DENSE_HISTORY;
+    config.history_precision = precision;
     optimizer = make(ctx, &config, &o, start);
     assert_int_equal(nst_optimizer_begin(optimizer), NST_STEP_OK);
     for (int k = 0; k < 10; k++) {
@@ -173,9 +186,26 @@ static void follows_the_dense_formula(void **state)
         }
         pairs.count = k + 1;
         assert_move_along(pairs.s[k], direction);
+        for (int i = 0; i < DENSE && precision == NST_PRECISION_BF16; i++) {
+            pairs.s[k][i] = rounded(pairs.s[k][i]);
+            pairs.y[k][i] = rounded(pairs.y[k][i]);
+        }
     }
     nst_optimizer_free(optimizer);
     nst_ctx_unref(ctx);
+}
+
+static void follows_the_dense_formula(void **state)
+{
+    (void)state;
+    check_dense_formula(NST_PRECISION_FP32);
+}
+
+/* What is kept is rounded, but everything made of it agrees: it is BFGS of the rounded pairs. */
+static void follows_the_dense_formula_in_16_bits(void **state)
+{
+    (void)state;
+    check_dense_formula(NST_PRECISION_BF16);
 }
 
 static double root_mean_square(const nst_real *a, const nst_real *b, size_t n)
@@ -415,6 +445,7 @@ int main(void)
         cmocka_unit_test(minimises_rosenbrock),
         cmocka_unit_test(minimises_ill_conditioned_quadratics),
         cmocka_unit_test(follows_the_dense_formula),
+        cmocka_unit_test(follows_the_dense_formula_in_16_bits),
         cmocka_unit_test(first_step_after_a_restart_has_the_length_asked),
         cmocka_unit_test(noise_does_not_stop_it),
         cmocka_unit_test(shrinks_steps_that_leave_the_finite),

@@ -17,13 +17,16 @@ typedef struct variant {
     nst_optimizer_kind kind;
     nst_line_search search;
     int bounded_from; /* step */
+    nst_precision history;
 } variant;
 
 static const variant variants[] = {
-    {"Armijo", NST_OPTIMIZER_LBFGS, NST_LINE_SEARCH_ARMIJO, STEPS},
-    {"strong Wolfe", NST_OPTIMIZER_LBFGS, NST_LINE_SEARCH_STRONG_WOLFE, STEPS},
-    {"bounded", NST_OPTIMIZER_LBFGS, NST_LINE_SEARCH_ARMIJO, 4},
-    {"Adam", NST_OPTIMIZER_ADAM, NST_LINE_SEARCH_ARMIJO, STEPS},
+    {"Armijo", NST_OPTIMIZER_LBFGS, NST_LINE_SEARCH_ARMIJO, STEPS, NST_PRECISION_FP32},
+    {"strong Wolfe", NST_OPTIMIZER_LBFGS, NST_LINE_SEARCH_STRONG_WOLFE, STEPS, NST_PRECISION_FP32},
+    {"bounded", NST_OPTIMIZER_LBFGS, NST_LINE_SEARCH_ARMIJO, 4, NST_PRECISION_FP32},
+    {"Adam", NST_OPTIMIZER_ADAM, NST_LINE_SEARCH_ARMIJO, STEPS, NST_PRECISION_FP32},
+    {"16 bits", NST_OPTIMIZER_LBFGS, NST_LINE_SEARCH_ARMIJO, STEPS, NST_PRECISION_BF16},
+    {"16 bits, bounded", NST_OPTIMIZER_LBFGS, NST_LINE_SEARCH_STRONG_WOLFE, 4, NST_PRECISION_BF16},
 };
 
 #define VARIANTS (sizeof variants / sizeof variants[0])
@@ -35,6 +38,7 @@ static nst_optimizer *start_variant(nst_ctx *ctx, const variant *v, objective *o
     for (int i = 0; i < N; i++) start[i] = (nst_real)(0.1 + 0.07 * (i % 7));
     config.line_search = v->search;
     config.history = 4;
+    config.history_precision = v->history;
     config.learning_rate = 0.3;
     *o = (objective){.function = walled, .n = N};
     return make(ctx, &config, o, start);
@@ -135,6 +139,14 @@ static int32_t spoil_array(void *user, const char *name, nst_real *values, size_
     return NST_OK;
 }
 
+static int32_t spoil_bfloats(void *user, const char *name, uint16_t *values, size_t count)
+{
+    (void)user;
+    (void)name;
+    for (size_t i = 0; i < count; i++) values[i] = 0x3f00; /* a half */
+    return NST_OK;
+}
+
 static int32_t spoil_scalar(void *user, const char *name, double *value)
 {
     const spoiler *s = user;
@@ -155,7 +167,7 @@ static void refuses_impossible_counts(void **state)
                 objective o;
                 nst_optimizer *optimizer = start_variant(ctx, &variants[kind ? 3 : 0], &o);
                 spoiler s = {names[kind][i], values[k]};
-                nst_state_visitor visitor = {spoil_array, spoil_scalar, &s};
+                nst_state_visitor visitor = {spoil_array, spoil_bfloats, spoil_scalar, &s};
                 assert_int_equal(nst_optimizer_visit_state(optimizer, &visitor), NST_ERR_CHECKPOINT_FORMAT);
                 nst_optimizer_free(optimizer);
                 nst_ctx_unref(ctx);
@@ -167,14 +179,15 @@ static void senseless_pairs_do_no_harm(void **state)
 {
     static const double values[] = {0, -1, 1e300, (double)INFINITY, (double)NAN};
     static const char *const names[] = {"sy0", "yy0", "lowest", "f"};
+    static const size_t tried[] = {0, 4};
     (void)state;
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+    for (size_t i = 0; i < 2 * sizeof values / sizeof values[0]; i++)
         for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
             nst_ctx *ctx = test_ctx();
             objective o;
-            nst_optimizer *optimizer = start_variant(ctx, &variants[0], &o);
-            spoiler s = {names[k], values[i]};
-            nst_state_visitor visitor = {spoil_array, spoil_scalar, &s};
+            nst_optimizer *optimizer = start_variant(ctx, &variants[tried[i % 2]], &o);
+            spoiler s = {names[k], values[i / 2]};
+            nst_state_visitor visitor = {spoil_array, spoil_bfloats, spoil_scalar, &s};
             take_steps(optimizer, &variants[0], 0, 3);
             assert_int_equal(nst_optimizer_visit_state(optimizer, &visitor), NST_OK);
             for (int step = 0; step < 5; step++) assert_true(nst_optimizer_step(optimizer) >= 0);
@@ -204,7 +217,7 @@ static void ration_release(void *user, void *memory)
 }
 
 /* True if the optimiser could be made with that many allocations; it must then step without asking for more. */
-static bool works_with(int allocations, nst_optimizer_kind kind)
+static bool works_with(int allocations, nst_optimizer_kind kind, nst_precision history)
 {
     static const nst_exec exec = {run_in_order, NULL, 1};
     ration r = {1000, 0};
@@ -221,6 +234,7 @@ static bool works_with(int allocations, nst_optimizer_kind kind)
     int before;
     assert_int_equal(nst_ctx_new(&ctx_config, &ctx), NST_OK);
     before = r.held;
+    config.history_precision = history;
     r.left = allocations;
     status = nst_optimizer_new(ctx, nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32), &exec, &config, &problem, start, &optimizer,
                                &error);
@@ -242,10 +256,62 @@ static bool works_with(int allocations, nst_optimizer_kind kind)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 2; kind++) {
+    for (int kind = 0; kind < 3; kind++) {
         int allocations = 0;
-        while (!works_with(allocations, (nst_optimizer_kind)kind)) allocations++;
+        while (!works_with(allocations, (nst_optimizer_kind)(kind % 2), kind == 2 ? NST_PRECISION_BF16 : NST_PRECISION_FP32))
+            allocations++;
         assert_in_range(allocations, 5, 100);
+    }
+}
+
+/* ---- the same bytes for any number of threads ---- */
+
+enum { MANY = 100003 }; /* several parts, a tail */
+
+static void run_on_pool(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
+{
+    nst_run(user, job, data, count);
+}
+
+static snapshot state_after_steps(const variant *v, int threads)
+{
+    nst_ctx_config ctx_config = {.size = sizeof ctx_config, .threads = threads};
+    nst_ctx *ctx = NULL;
+    nst_optim_config config = default_config(v->kind);
+    objective o = {.function = rosenbrock, .n = MANY - 1};
+    nst_problem problem = {MANY - 1, evaluate_objective, &o};
+    nst_optimizer *optimizer = NULL;
+    nst_real *start = malloc(MANY * sizeof *start);
+    nst_exec exec;
+    snapshot end = {0};
+    assert_int_equal(nst_ctx_new(&ctx_config, &ctx), NST_OK);
+    exec = (nst_exec){run_on_pool, ctx, (uint32_t)threads};
+    for (size_t i = 0; i < MANY; i++) start[i] = (nst_real)(0.001 * (double)(i % 1009));
+    config.line_search = v->search;
+    config.history = 4;
+    config.history_precision = v->history;
+    assert_int_equal(nst_optimizer_new(ctx, nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32), &exec, &config, &problem, start,
+                                       &optimizer, NULL), NST_OK);
+    take_steps(optimizer, v, 0, 8);
+    assert_int_equal(visit_with(optimizer, &end, false), NST_OK);
+    nst_optimizer_free(optimizer);
+    nst_ctx_unref(ctx);
+    free(start);
+    return end;
+}
+
+static void threads_do_not_show(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < VARIANTS; v++) {
+        snapshot alone = state_after_steps(&variants[v], 1);
+        for (int threads = 2; threads <= 8; threads += 3) {
+            snapshot several = state_after_steps(&variants[v], threads);
+            assert_int_equal(several.length, alone.length);
+            assert_memory_equal(several.bytes, alone.bytes, alone.length);
+            free(several.bytes);
+        }
+        free(alone.bytes);
     }
 }
 
@@ -294,6 +360,7 @@ int main(void)
         cmocka_unit_test(refuses_impossible_counts),
         cmocka_unit_test(senseless_pairs_do_no_harm),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(threads_do_not_show),
         cmocka_unit_test(checks_its_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

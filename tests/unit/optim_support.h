@@ -51,7 +51,7 @@ static inline int32_t evaluate_objective(void *user, const nst_real *x, double *
 
 static inline nst_optim_config default_config(nst_optimizer_kind kind)
 {
-    return (nst_optim_config){kind, 10, NST_LINE_SEARCH_ARMIJO, 0.02, 0, 1};
+    return (nst_optim_config){kind, 10, NST_LINE_SEARCH_ARMIJO, 0.02, 0, 1, NST_PRECISION_FP32};
 }
 
 static inline nst_ctx *test_ctx(void)
@@ -118,6 +118,13 @@ static inline int32_t snapshot_array(void *user, const char *name, nst_real *val
     return NST_OK;
 }
 
+static inline int32_t snapshot_bfloats(void *user, const char *name, uint16_t *values, size_t count)
+{
+    assert_true(strlen(name) > 0);
+    snapshot_move(user, values, count * sizeof *values);
+    return NST_OK;
+}
+
 static inline int32_t snapshot_scalar(void *user, const char *name, double *value)
 {
     assert_true(strlen(name) > 0);
@@ -127,7 +134,7 @@ static inline int32_t snapshot_scalar(void *user, const char *name, double *valu
 
 static inline int32_t visit_with(nst_optimizer *optimizer, snapshot *s, bool reading)
 {
-    nst_state_visitor visitor = {snapshot_array, snapshot_scalar, s};
+    nst_state_visitor visitor = {snapshot_array, snapshot_bfloats, snapshot_scalar, s};
     s->reading = reading;
     s->position = 0;
     if (!reading) s->length = 0;

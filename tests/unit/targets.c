@@ -78,7 +78,8 @@ static nst_network *network_of(world *w, nst_network_config config)
 {
     nst_network *network = NULL;
     nst_error error;
-    assert_int_equal(nst_network_new(w->ctx, w->model, &config, w->model->layer_count - 1, w->tools.kernels, &w->exec, &network, &error), NST_OK);
+    assert_int_equal(nst_network_new(w->ctx, w->model, &config, w->model->layer_count - 1, w->tools.kernels, &w->exec, &network, &error),
+                     NST_OK);
     return network;
 }
 

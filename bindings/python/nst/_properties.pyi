@@ -47,6 +47,7 @@ class RunOptionValues(TypedDict, total=False):
     optimizer: Optional[Literal["lbfgs", "adam"]]
     learning_rate: Optional[float]
     history: Optional[int]
+    history_precision: Optional[Literal["fp32", "bf16"]]
     line_search: Optional[Literal["armijo", "strong-wolfe"]]
     pooling: Optional[Literal["max", "average", "l2"]]
     pooling_rescale: Optional[bool]
@@ -248,6 +249,17 @@ class OptionProperties:
     def history(self, value: Optional[int]) -> None: ...
     @history.deleter
     def history(self) -> None: ...
+    @property
+    def history_precision(self) -> Literal["fp32", "bf16"]:
+        """Numbers in which L-BFGS keeps its curvature pairs; bf16 (16 bits) takes half the memory and half the time to
+        read.
+
+        Default: fp32. One of: fp32, bf16.
+        """
+    @history_precision.setter
+    def history_precision(self, value: Optional[Literal["fp32", "bf16"]]) -> None: ...
+    @history_precision.deleter
+    def history_precision(self) -> None: ...
     @property
     def line_search(self) -> Literal["armijo", "strong-wolfe"]:
         """How L-BFGS chooses its step length: safeguarded backtracking or the strong Wolfe conditions.

@@ -46,6 +46,20 @@ double nst_avx2_dot(const nst_exec *exec, size_t n, const nst_real *a, const nst
 void nst_avx2_axpy(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y);
 void nst_avx2_axpby(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y);
 
+double nst_avx2_axpby_dot(const nst_exec *exec, size_t n, nst_real alpha, nst_vector x, nst_real beta, nst_real *y, nst_vector z);
+void nst_avx2_curvature_pair(const nst_exec *exec, size_t n, const nst_real *x, const nst_real *x_before, const nst_real *g,
+                             const nst_real *g_before, nst_precision precision, void *s, void *y, double sums[2]);
+int nst_avx2_move(const nst_exec *exec, size_t n, const nst_real *x, nst_real t, const nst_real *d, nst_real lower, nst_real upper,
+                  nst_real *to);
+double nst_avx2_adam_propose(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *x, const nst_real *g,
+                             const nst_real *first, const nst_real *second, nst_real *to);
+void nst_avx2_adam_commit(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *g, nst_real *first,
+                          nst_real *second, nst_real weight, const nst_real *x, nst_real *average);
+
+#define NST_AVX2_OPTIM_SLOTS                                                                                                   \
+    .axpby_dot = nst_avx2_axpby_dot, .curvature_pair = nst_avx2_curvature_pair, .move = nst_avx2_move,                        \
+    .adam_propose = nst_avx2_adam_propose, .adam_commit = nst_avx2_adam_commit
+
 #define NST_AVX2_SLOTS                                                                                                          \
     .name = "avx2", .feature_bytes = nst_avx2_feature_bytes, .mask_bytes = nst_avx2_mask_bytes,                                 \
     .code_bytes = nst_avx2_code_bytes, .import_planar = nst_avx2_import_planar, .export_planar = nst_avx2_export_planar,        \
@@ -57,6 +71,6 @@ void nst_avx2_axpby(const nst_exec *exec, size_t n, nst_real alpha, const nst_re
     .gram_accumulate = nst_avx2_gram_accumulate, .matrix_times_features = nst_avx2_matrix_times_features,                       \
     .squared_difference = nst_avx2_squared_difference, .difference_backward = nst_avx2_difference_backward,                     \
     .copy_region = nst_avx2_copy_region, .moments = nst_avx2_moments, .all_finite = nst_avx2_all_finite, .dot = nst_avx2_dot,   \
-    .axpy = nst_avx2_axpy, .axpby = nst_avx2_axpby
+    .axpy = nst_avx2_axpy, .axpby = nst_avx2_axpby, NST_AVX2_OPTIM_SLOTS
 
 #endif

@@ -46,6 +46,20 @@ double nst_avx512_dot(const nst_exec *exec, size_t n, const nst_real *a, const n
 void nst_avx512_axpy(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y);
 void nst_avx512_axpby(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y);
 
+double nst_avx512_axpby_dot(const nst_exec *exec, size_t n, nst_real alpha, nst_vector x, nst_real beta, nst_real *y, nst_vector z);
+void nst_avx512_curvature_pair(const nst_exec *exec, size_t n, const nst_real *x, const nst_real *x_before, const nst_real *g,
+                             const nst_real *g_before, nst_precision precision, void *s, void *y, double sums[2]);
+int nst_avx512_move(const nst_exec *exec, size_t n, const nst_real *x, nst_real t, const nst_real *d, nst_real lower, nst_real upper,
+                  nst_real *to);
+double nst_avx512_adam_propose(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *x, const nst_real *g,
+                             const nst_real *first, const nst_real *second, nst_real *to);
+void nst_avx512_adam_commit(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *g, nst_real *first,
+                          nst_real *second, nst_real weight, const nst_real *x, nst_real *average);
+
+#define NST_AVX512_OPTIM_SLOTS                                                                                                   \
+    .axpby_dot = nst_avx512_axpby_dot, .curvature_pair = nst_avx512_curvature_pair, .move = nst_avx512_move,                        \
+    .adam_propose = nst_avx512_adam_propose, .adam_commit = nst_avx512_adam_commit
+
 #define NST_AVX512_SLOTS                                                                                                        \
     .name = "avx512", .feature_bytes = nst_avx512_feature_bytes, .mask_bytes = nst_avx512_mask_bytes,                           \
     .code_bytes = nst_avx512_code_bytes, .import_planar = nst_avx512_import_planar, .export_planar = nst_avx512_export_planar,  \
@@ -58,6 +72,6 @@ void nst_avx512_axpby(const nst_exec *exec, size_t n, nst_real alpha, const nst_
     .matrix_times_features = nst_avx512_matrix_times_features, .squared_difference = nst_avx512_squared_difference,             \
     .difference_backward = nst_avx512_difference_backward, .copy_region = nst_avx512_copy_region,                               \
     .moments = nst_avx512_moments, .all_finite = nst_avx512_all_finite, .dot = nst_avx512_dot, .axpy = nst_avx512_axpy,         \
-    .axpby = nst_avx512_axpby
+    .axpby = nst_avx512_axpby, NST_AVX512_OPTIM_SLOTS
 
 #endif

@@ -35,6 +35,36 @@ static inline void v16_store(float *to, v16 v)
     _mm256_storeu_ps(to + 8, v.high);
 }
 
+static inline __m256 v16_widen(const uint16_t *from)
+{
+    __m128i halves;
+    __builtin_memcpy(&halves, from, sizeof halves);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
+/* From the upper halves of floats. */
+static inline v16 v16_load_bfloats(const uint16_t *from)
+{
+    return (v16){v16_widen(from), v16_widen(from + 8)};
+}
+
+static inline __m256i v16_upper_half(__m256 a)
+{
+    __m256i bits = _mm256_castps_si256(a), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+    __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    __m256i no_number = _mm256_castps_si256(_mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+    return _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, no_number), 16);
+}
+
+/* To the upper halves, to the nearest, ties to even; a NaN stays one. */
+static inline void v16_store_bfloats(uint16_t *to, v16 v)
+{
+    __m256i halves = _mm256_packus_epi32(v16_upper_half(v.low), v16_upper_half(v.high));
+    halves = _mm256_permute4x64_epi64(halves, _MM_SHUFFLE(3, 1, 2, 0));
+    __builtin_memcpy(to, &halves, sizeof halves);
+}
+
 static inline v16 v16_add(v16 a, v16 b)
 {
     return (v16){_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};

@@ -32,6 +32,25 @@ static inline void v16_store(float *to, v16 v)
     _mm512_storeu_ps(to, v.all);
 }
 
+/* From the upper halves of floats. */
+static inline v16 v16_load_bfloats(const uint16_t *from)
+{
+    __m256i halves;
+    __builtin_memcpy(&halves, from, sizeof halves);
+    return (v16){_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16))};
+}
+
+/* To the upper halves, to the nearest, ties to even; a NaN stays one. */
+static inline void v16_store_bfloats(uint16_t *to, v16 v)
+{
+    __m512i bits = _mm512_castps_si512(v.all), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+    __mmask16 no_number = _mm512_cmp_ps_mask(v.all, v.all, _CMP_UNORD_Q);
+    __m256i halves = _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_blend_epi32(no_number, rounded, quiet), 16));
+    __builtin_memcpy(to, &halves, sizeof halves);
+}
+
 static inline v16 v16_add(v16 a, v16 b)
 {
     return (v16){_mm512_add_ps(a.all, b.all)};
