@@ -8,9 +8,9 @@ const char help_purpose[] = "Neural style transfer on ordinary processors";
 
 const char *const help_exit_codes[][2] = {
     {"0", "success"},
-    {"1", "an error: a file cannot be read or written, memory ran out, the numbers were not finite"},
+    {"1", "an error: a file is missing or cannot be read or written, memory ran out, the numbers were not finite"},
     {"2", "wrong use: unknown flags, values out of range, layers that do not exist"},
-    {"3", "an image, weights, parameters or a checkpoint are missing, damaged or of an unknown kind"},
+    {"3", "an image, weights, parameters or a checkpoint are damaged or of an unknown kind, or there are no such weights"},
     {"4", "a limit: an image or file is larger than allowed"},
     {"130", "interrupted; the picture so far was saved"},
     {NULL, NULL},

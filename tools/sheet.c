@@ -70,12 +70,12 @@ static void draw_letter(cli_sheet *sheet, uint32_t x, uint32_t y, uint32_t scale
             if (columns[column] >> row & 1) darken(sheet, x + column * scale, y + row * scale, scale);
 }
 
-/* Where the line that begins at `text` ends: at a blank if one is near, else hard. */
+/* Where the line that begins at `text` ends: at a blank, so that "option=value" stays whole; a longer word is cut. */
 static size_t line_length(const char *text, uint32_t letters)
 {
     size_t length = strlen(text), cut;
     if (length <= letters) return length;
-    for (cut = letters; cut > letters / 2; cut--)
+    for (cut = letters; cut > 0; cut--)
         if (text[cut] == ' ') return cut;
     return letters;
 }

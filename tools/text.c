@@ -83,9 +83,8 @@ static size_t edit_distance(const char *a, const char *b)
 
 const char *cli_nearest(const char *word, const char *const *words, size_t count)
 {
-    size_t best_distance = strlen(word) / 3 + 1;
+    size_t length = strlen(word), best_distance = length < 6 ? 1 : length < 9 ? 2 : 3; /* a third of the word may be wrong */
     const char *best = NULL;
-    if (best_distance > 3) best_distance = 3;
     for (size_t i = 0; i < count; i++) {
         size_t distance = edit_distance(word, words[i]);
         if (distance < best_distance || (distance == best_distance && !best)) {

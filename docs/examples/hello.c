@@ -14,7 +14,10 @@ int main(int argc, char **argv)
     nst_session *session = NULL;
     int32_t status;
 
-    if (argc < 4) return 2;
+    if (argc < 4) {
+        fprintf(stderr, "usage: %s PHOTO PAINTING OUT.png [OPTIONS.json-text]\n", argv[0]);
+        return 2;
+    }
     if (nst_ctx_new(NULL, &ctx) < 0) return 1;
     status = nst_model_open(ctx, NULL, &model); /* the first VGG-19 found on this machine */
     if (status >= 0) status = nst_image_load(ctx, argv[1], &photo);

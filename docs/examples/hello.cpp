@@ -63,7 +63,10 @@ void paint(const char *photo_path, const char *painting_path, const char *out, c
 
 int main(int argc, char **argv)
 {
-    if (argc < 4) return 2;
+    if (argc < 4) {
+        std::fprintf(stderr, "usage: %s PHOTO PAINTING OUT.png [OPTIONS.json-text]\n", argv[0]);
+        return 2;
+    }
     try {
         paint(argv[1], argv[2], argv[3], argc > 4 ? argv[4] : "{}");
     } catch (const std::exception &error) {

@@ -20,6 +20,8 @@ def main(photo: str, painting: str, out: str, options: str = "{}") -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (4, 5):
+        sys.exit("usage: hello.py PHOTO PAINTING OUT.png [OPTIONS.json-text]")
     try:
         main(*sys.argv[1:])
     except nst.Error as problem:

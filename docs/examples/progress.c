@@ -54,7 +54,10 @@ int main(int argc, char **argv)
     nst_save_params params;
     int32_t status;
 
-    if (argc < 4) return 2;
+    if (argc < 4) {
+        fprintf(stderr, "usage: %s PHOTO PAINTING OUT.png [OPTIONS.json-text]\n", argv[0]);
+        return 2;
+    }
     NST_INIT(params);
     params.overwrite = 1;
     if (nst_ctx_new(NULL, &ctx) < 0) return 1;

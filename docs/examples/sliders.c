@@ -53,7 +53,10 @@ int main(int argc, char **argv)
     nst_option_info info;
     int32_t status;
 
-    if (argc < 4) return 2;
+    if (argc < 4) {
+        fprintf(stderr, "usage: %s PHOTO PAINTING OUT_PREFIX [OPTIONS.json-text]\n", argv[0]);
+        return 2;
+    }
     NST_INIT(info);
     if (nst_ctx_new(NULL, &ctx) < 0) return 1;
     status = nst_option_info_by_key("beta", &info);

@@ -43,7 +43,7 @@ typedef enum nst_status {
 
     /* -80 .. -99: binary interface */
     NST_ERR_STRUCT_SIZE = -80,    /* a struct's size member is smaller than its first version or larger than 4096 */
-    NST_ERR_STRUCT_VERSION = -81, /* a struct is newer than this library and uses members the library does not know */
+    NST_ERR_STRUCT_VERSION = -81, /* a struct uses members the library does not know: newer ones, or reserved ones that are not 0 */
 
     NST_ERR_INTERNAL = -99 /* a bug in this library: please report the sentence */
 } nst_status;

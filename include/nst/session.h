@@ -1,8 +1,9 @@
 /* libnst: targets and sessions. SPDX-License-Identifier: MIT
  *
  * Targets are the content image and the style images together with a model; the content features and style statistics that a session
- * needs are computed at first use, kept, and shared by every session made from the same targets (the cells of a sweep, the sliders
- * of a UI). Targets are reference counted and may be used from several threads at once.
+ * needs are computed at first use and shared by every session made from the same targets (the cells of a sweep, the sliders of a UI).
+ * What no session uses any more is kept for the next one up to 64 MiB, the latest first. Targets are reference counted and may be used
+ * from several threads at once.
  *
  * A session is one run: it owns the picture that is optimised. One thread at a time, except nst_session_cancel(). Typical use:
  *

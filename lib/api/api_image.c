@@ -1,60 +1,13 @@
 /* Glue of nst/image.h. */
 #include <string.h>
 
+#include "api/structs.h"
 #include "base/abi.h"
 #include "base/file.h"
-#include "base/size.h"
 #include "image/image.h"
 #include "image/rows.h"
 
 /* ---- arguments ---- */
-
-static int32_t fail_struct(int32_t status, const char *what, nst_error *error)
-{
-    return nst_fail(error, status, "%s: %s", what, status == NST_ERR_INVALID_ARG ? "must not be NULL" : nst_strerror(status));
-}
-
-/* Reads a description and works out its row length and whole size in bytes. */
-static int32_t read_desc(const nst_image_desc *given, nst_image_desc *desc, size_t *row, size_t *total, nst_error *error)
-{
-    int32_t status = nst_abi_read(desc, sizeof *desc, given, NST_IMAGE_DESC_FIRST_SIZE);
-    size_t rows_before_last;
-    if (status < 0) return fail_struct(status, "the image description", error);
-    if (nst_sample_size(desc->format) == 0)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "format %u is none of NST_FORMAT_U8, _U16, _F32", desc->format);
-    if (desc->channels < 1 || desc->channels > 4)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "%u channels: must be 1 to 4", desc->channels);
-    if (desc->reserved[0] || desc->reserved[1])
-        return nst_fail(error, NST_ERR_INVALID_ARG, "reserved members of the image description must be 0");
-    if (desc->width == 0 || desc->height == 0) return nst_fail(error, NST_ERR_INVALID_ARG, "width and height must not be 0");
-    if (!nst_size_mul3(desc->width, desc->channels, nst_sample_size(desc->format), row) || desc->stride > SIZE_MAX)
-        return nst_fail(error, NST_ERR_LIMIT, "the described image does not fit into memory");
-    if (desc->stride == 0) desc->stride = *row;
-    if (desc->stride < *row)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "stride %ju is less than the %zu bytes of a row",
-                        (uintmax_t)desc->stride, *row);
-    if (!nst_size_mul((size_t)desc->stride, desc->height - 1, &rows_before_last) || !nst_size_add(rows_before_last, *row, total))
-        return nst_fail(error, NST_ERR_LIMIT, "the described image does not fit into memory");
-    return NST_OK;
-}
-
-static int32_t read_save_params(const nst_save_params *given, nst_save_params *params, nst_error *error)
-{
-    int32_t status;
-    memset(params, 0, sizeof *params);
-    if (!given) return NST_OK;
-    status = nst_abi_read(params, sizeof *params, given, NST_SAVE_PARAMS_FIRST_SIZE);
-    if (status < 0) return fail_struct(status, "the save parameters", error);
-    if (params->type < NST_FILE_AUTO || params->type > NST_FILE_JPEG)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "file type %d is none of NST_FILE_AUTO, _PNG, _JPEG", params->type);
-    if (params->bits != 0 && params->bits != 8 && params->bits != 16)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "bits is %d: must be 0, 8 or 16", params->bits);
-    if (params->quality < 0 || params->quality > 100)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "quality is %d: must be 0 (for 95) or 1 to 100", params->quality);
-    if (params->reserved[0] || params->reserved[1])
-        return nst_fail(error, NST_ERR_INVALID_ARG, "reserved members of the save parameters must be 0");
-    return NST_OK;
-}
 
 static int32_t choose_type(nst_save_params *params, const char *path, nst_error *error)
 {
@@ -104,7 +57,7 @@ int32_t nst_image_new(nst_ctx *ctx, const nst_image_desc *given, const void *pix
     nst_image_desc desc;
     size_t row, total;
     int32_t status = check_new(ctx, pixels, "pixels", out, &error);
-    if (status >= 0) status = read_desc(given, &desc, &row, &total, &error);
+    if (status >= 0) status = nst_read_image_desc(given, &desc, &row, &total, &error);
     if (status >= 0) status = copy_in(ctx, &desc, row, pixels, out, &error);
     return nst_ctx_keep_error(ctx, status, &error);
 }
@@ -142,11 +95,7 @@ int32_t nst_image_load_reader(nst_ctx *ctx, const nst_reader *given, nst_image *
     nst_error error;
     nst_reader reader;
     int32_t status = check_new(ctx, given, "reader", out, &error);
-    if (status >= 0) {
-        status = nst_abi_read(&reader, sizeof reader, given, NST_READER_FIRST_SIZE);
-        if (status < 0) fail_struct(status, "the reader", &error);
-        else if (!reader.read) status = nst_fail(&error, NST_ERR_INVALID_ARG, "reader.read must not be NULL");
-    }
+    if (status >= 0) status = nst_read_reader(given, &reader, &error);
     if (status >= 0) status = nst_image_decode_reader(ctx, &reader, out, &error);
     return nst_ctx_keep_error(ctx, status, &error);
 }
@@ -164,7 +113,7 @@ int32_t nst_image_get_desc(const nst_image *image, nst_image_desc *out)
     desc.channels = image->has_alpha ? 4 : 3;
     desc.source_bits = image->source_bits;
     status = nst_abi_write(out, &desc, sizeof desc, NST_IMAGE_DESC_FIRST_SIZE);
-    if (status < 0) fail_struct(status, "the image description", &error);
+    if (status < 0) nst_fail_struct(&error, status, "the image description");
     return nst_ctx_keep_error(image->ctx, status, &error);
 }
 
@@ -172,7 +121,7 @@ static int32_t copy_out(const nst_image *image, const nst_image_desc *given, voi
 {
     nst_image_desc desc;
     size_t row, total;
-    int32_t status = read_desc(given, &desc, &row, &total, error);
+    int32_t status = nst_read_image_desc(given, &desc, &row, &total, error);
     if (status < 0) return status;
     if (desc.width != image->width || desc.height != image->height)
         return nst_fail(error, NST_ERR_INVALID_ARG, "the image has %u x %u pixels, %u x %u were asked for", image->width,
@@ -194,9 +143,7 @@ int32_t nst_image_read(const nst_image *image, const nst_image_desc *desc, void 
 
 const char *nst_image_get_text(const nst_image *image, const char *key)
 {
-    for (int i = 0; image && key && i < image->text_count; i++)
-        if (strcmp(image->texts[i][0], key) == 0) return image->texts[i][1];
-    return NULL;
+    return image && key ? nst_image_find_text(image, key) : NULL;
 }
 
 /* ---- copies ---- */
@@ -252,7 +199,7 @@ int32_t nst_image_save(const nst_image *image, const char *path, const nst_save_
     int32_t status;
     if (!image) return NST_ERR_INVALID_ARG;
     if (!path) status = nst_fail(&error, NST_ERR_INVALID_ARG, "path must not be NULL");
-    else status = read_save_params(given, &params, &error);
+    else status = nst_read_save_params(given, &params, &error);
     if (status >= 0) status = choose_type(&params, path, &error);
     if (status >= 0) status = nst_file_replace(image->ctx, path, params.overwrite != 0, produce, &job, &error);
     return nst_ctx_keep_error(image->ctx, status, &error);
@@ -265,10 +212,8 @@ int32_t nst_image_save_writer(const nst_image *image, const nst_writer *given, c
     nst_writer writer;
     int32_t status;
     if (!image) return NST_ERR_INVALID_ARG;
-    status = nst_abi_read(&writer, sizeof writer, given, NST_WRITER_FIRST_SIZE);
-    if (status < 0) fail_struct(status, "the writer", &error);
-    else if (!writer.write) status = nst_fail(&error, NST_ERR_INVALID_ARG, "writer.write must not be NULL");
-    if (status >= 0) status = read_save_params(given_params, &params, &error);
+    status = nst_read_writer(given, &writer, &error);
+    if (status >= 0) status = nst_read_save_params(given_params, &params, &error);
     if (status >= 0) status = choose_type(&params, NULL, &error);
     if (status >= 0) status = nst_image_encode(image, &params, &writer, &error);
     return nst_ctx_keep_error(image->ctx, status, &error);

@@ -1,6 +1,7 @@
 /* Glue of nst/model.h. */
 #include <string.h>
 
+#include "api/structs.h"
 #include "base/abi.h"
 #include "weights/model.h"
 
@@ -58,7 +59,7 @@ int32_t nst_model_load_memory(nst_ctx *ctx, const void *data, uint64_t length, n
 
 int32_t nst_model_load_reader(nst_ctx *ctx, const nst_reader *reader, nst_model **out)
 {
-    nst_reader own = {0};
+    nst_reader own;
     nst_error error;
     void *data = NULL;
     size_t length = 0;
@@ -66,11 +67,8 @@ int32_t nst_model_load_reader(nst_ctx *ctx, const nst_reader *reader, nst_model 
     if (!out) return NST_ERR_INVALID_ARG;
     *out = NULL;
     if (!ctx) return NST_ERR_INVALID_ARG;
-    status = nst_abi_read(&own, sizeof own, reader, NST_READER_FIRST_SIZE);
-    if (status >= 0 && !own.read) status = NST_ERR_INVALID_ARG;
-    if (status < 0)
-        return nst_ctx_keep_error(ctx, nst_fail(&error, status, "nst_model_load_reader: not a valid nst_reader"), &error);
-    status = nst_reader_read_all(ctx, &own, ctx->max_weights_size, &data, &length, &error);
+    status = nst_read_reader(reader, &own, &error);
+    if (status >= 0) status = nst_reader_read_all(ctx, &own, ctx->max_weights_size, &data, &length, &error);
     if (status >= 0) status = load_bytes(ctx, data, length, out, &error);
     nst_free(&ctx->memory, data);
     return nst_ctx_keep_error(ctx, status, &error);

@@ -31,6 +31,11 @@ int32_t nst_abi_read(void *own, size_t own_size, const void *caller, size_t firs
     return NST_OK;
 }
 
+int32_t nst_abi_reserved(const void *member, size_t size)
+{
+    return all_zero(member, size) ? NST_OK : NST_ERR_STRUCT_VERSION;
+}
+
 int32_t nst_abi_write(void *caller, const void *own, size_t own_size, size_t first_size)
 {
     size_t caller_size = 0;

@@ -1,6 +1,6 @@
 /* Structs that cross the binary interface. Each begins with its size, as the caller's headers knew it. A smaller (older) struct is
  * accepted down to its first version, the missing members reading as zero; a larger (newer) one only if what we do not know is
- * zero. The library never writes past the caller's size. After libxkbcommon's rule. */
+ * zero, and so must what is reserved be. The library never writes past the caller's size. After libxkbcommon's rule. */
 #ifndef NST_BASE_ABI_H
 #define NST_BASE_ABI_H
 
@@ -26,6 +26,8 @@
 
 /* Copies the caller's struct into ours of `own_size` bytes. NST_ERR_INVALID_ARG for NULL, NST_ERR_STRUCT_*. */
 int32_t nst_abi_read(void *own, size_t own_size, const void *caller, size_t first_size);
+/* A reserved member of a struct that was read: what a later release keeps there would be lost on us. NST_ERR_STRUCT_VERSION unless 0. */
+int32_t nst_abi_reserved(const void *member, size_t size);
 /* Copies our struct into the caller's, as much as it has room for, keeping its size member. */
 int32_t nst_abi_write(void *caller, const void *own, size_t own_size, size_t first_size);
 

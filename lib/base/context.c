@@ -16,6 +16,14 @@ static size_t limit_or_default(uint64_t value, size_t fallback)
     return value > SIZE_MAX ? SIZE_MAX : (size_t)value;
 }
 
+static int32_t read_allocator(const nst_allocator *given, nst_allocator *hooks)
+{
+    int32_t status = nst_abi_read(hooks, sizeof *hooks, given, NST_ALLOCATOR_FIRST_SIZE);
+    if (status >= 0) status = nst_abi_reserved(&hooks->reserved, sizeof hooks->reserved);
+    if (status < 0) return status;
+    return hooks->allocate && hooks->release ? NST_OK : NST_ERR_INVALID_ARG;
+}
+
 /* The allocator is a struct of its own age: `hooks` is our copy of it. */
 static int32_t read_config(const nst_ctx_config *given, nst_ctx_config *config, nst_allocator *hooks)
 {
@@ -23,13 +31,14 @@ static int32_t read_config(const nst_ctx_config *given, nst_ctx_config *config, 
     memset(config, 0, sizeof *config);
     if (!given) return NST_OK;
     status = nst_abi_read(config, sizeof *config, given, NST_CTX_CONFIG_FIRST_SIZE);
+    if (status >= 0) status = nst_abi_reserved(&config->reserved0, sizeof config->reserved0);
+    if (status >= 0) status = nst_abi_reserved(config->reserved, sizeof config->reserved);
     if (status < 0) return status;
     if (config->threads < 0 || config->log_level < 0) return NST_ERR_INVALID_ARG;
     if (!config->allocator) return NST_OK;
-    status = nst_abi_read(hooks, sizeof *hooks, config->allocator, NST_ALLOCATOR_FIRST_SIZE);
-    if (status < 0) return status;
+    status = read_allocator(config->allocator, hooks);
     config->allocator = hooks;
-    return hooks->allocate && hooks->release ? NST_OK : NST_ERR_INVALID_ARG;
+    return status;
 }
 
 static void apply_config(nst_ctx *ctx, const nst_ctx_config *config, int level)

@@ -40,6 +40,8 @@ int32_t nst_image_set_text(nst_image *image, const char *key, const char *value,
 /* The same for a text out of a file: what is not UTF-8 is taken as Latin-1, control characters become blanks, and an entry that
  * cannot be kept (too long, too many, a key that exists) is dropped. */
 int32_t nst_image_keep_text(nst_image *image, const char *key, const char *value, nst_error *error);
+/* NULL where there is none. */
+const char *nst_image_find_text(const nst_image *image, const char *key);
 int32_t nst_image_copy_texts(nst_image *to, const nst_image *from, nst_error *error);
 
 /* Decoders and encoders: the codec's own errors stay in its file. */

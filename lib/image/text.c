@@ -62,6 +62,12 @@ static int find_text(const nst_image *image, const char *key)
     return -1;
 }
 
+const char *nst_image_find_text(const nst_image *image, const char *key)
+{
+    int at = find_text(image, key);
+    return at < 0 ? NULL : image->texts[at][1];
+}
+
 static int32_t store(nst_image *image, const char *key, const char *value, nst_error *error)
 {
     nst_memory *memory = &image->ctx->memory;

@@ -19,6 +19,7 @@ typedef struct part {
 
 struct nst_objective {
     nst_ctx *ctx;
+    nst_targets *targets; /* holds some of their statistics, not the handle */
     nst_loss_tools tools;
     nst_exec exec;
     nst_network *network;
@@ -183,6 +184,8 @@ static int32_t prepare_style(nst_objective *objective, nst_targets *targets, con
         return NST_OK;
     }
     status = blend_style(objective, targets, (int)image, settings->style_weights[image], width, height);
+    for (size_t i = 0; i < count; i++)
+        nst_targets_release(targets, nst_targets_find(targets, &objective->network->config, (int)image, width, height, &requests[i]));
     return status < 0 ? nst_fail_nomem(error, "blended styles") : NST_OK;
 }
 
@@ -210,6 +213,7 @@ int32_t nst_objective_new(nst_targets *targets, const nst_settings *settings, co
     *out = NULL;
     if (!objective) return nst_fail_nomem(error, "the objective");
     objective->ctx = targets->ctx;
+    objective->targets = targets;
     objective->exec = *exec;
     objective->tools = (nst_loss_tools){kernels, &objective->exec};
     objective->width = width;
@@ -225,7 +229,11 @@ void nst_objective_free(nst_objective *objective)
     nst_memory *memory;
     if (!objective) return;
     memory = &objective->ctx->memory;
-    for (size_t i = 0; i < objective->part_count; i++) nst_free(memory, objective->parts[i].loss.state);
+    for (size_t i = 0; i < objective->part_count; i++) {
+        bool blended = objective->parts[i].source == OF_STYLES && objective->targets->style_count > 1;
+        if (!blended) nst_targets_release(objective->targets, objective->parts[i].loss.target);
+        nst_free(memory, objective->parts[i].loss.state);
+    }
     for (size_t i = 0; i < objective->blended_count; i++) nst_free(memory, objective->blended[i]);
     nst_free(memory, objective->workspace);
     nst_pass_free(objective->pass);

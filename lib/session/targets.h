@@ -1,4 +1,10 @@
-/* Targets: the images to resemble, and a cache of their statistics, computed at first use and shared by sessions. */
+/* Targets: the images to resemble, and a cache of their statistics, computed at first use and shared by sessions.
+ *
+ * Statistics are held by the objectives that use them. Those that nobody holds any more stay for the next session, the latest first,
+ * as long as they fit NST_TARGETS_IDLE bytes together; what does not fit is freed, and computed again should it be asked for.
+ *
+ * The lock is never held while something is computed: nobody waits for another session's forward pass, and every session can be
+ * cancelled in its own. Two that want the same at the same moment both compute it, and the first to finish serves both. */
 #ifndef NST_SESSION_TARGETS_H
 #define NST_SESSION_TARGETS_H
 
@@ -10,6 +16,10 @@
 #define NST_PIXELS SIZE_MAX /* the "layer" of losses on the picture itself */
 #define NST_CONTENT_IMAGE (-1) /* else: index of a style image */
 
+/* Enough for a run's scales at ordinary sizes (at 512 pixels: content at relu4_2 and five Gram matrices are 10 MB). To compute
+ * statistics anew costs a third of one iteration. */
+#define NST_TARGETS_IDLE ((size_t)64 << 20)
+
 typedef struct nst_target_entry nst_target_entry;
 
 struct nst_targets {
@@ -19,8 +29,9 @@ struct nst_targets {
     nst_image *content; /* may be NULL */
     nst_image **styles;
     uint32_t style_count;
-    nst_mutex *lock; /* guards `entries`, and is held while statistics are computed: a second session waits instead of repeating */
-    nst_target_entry *entries;
+    nst_mutex *lock; /* guards `entries` */
+    nst_target_entry *entries; /* the latest to be let go first */
+    size_t idle_limit;
 };
 
 typedef struct nst_target_request {
@@ -34,12 +45,15 @@ int32_t nst_targets_create(nst_model *model, nst_image *content, nst_image *cons
 
 const nst_image *nst_targets_image(const nst_targets *targets, int image);
 
-/* Sees to it that the statistics of an image at width x height are there; one forward pass computes all that are missing. */
+/* Sees to it that the statistics of an image at width x height are there; one forward pass computes all that are missing. On success
+ * each request is held until nst_targets_release(); after a failure nothing is. */
 int32_t nst_targets_prepare(nst_targets *targets, const nst_loss_tools *tools, const nst_network *network, int image, size_t width,
                             size_t height, const nst_target_request *requests, size_t count, const _Atomic int *cancel,
                             nst_error *error);
-/* The statistics, or NULL if they were not prepared. They live as long as the targets. */
+/* The statistics, or NULL if they are not there. They stay as long as they are held. */
 const void *nst_targets_find(nst_targets *targets, const nst_network_config *config, int image, size_t width, size_t height,
                              const nst_target_request *request);
+/* Gives one hold back; NULL is allowed. */
+void nst_targets_release(nst_targets *targets, const void *statistics);
 
 #endif

@@ -14,8 +14,7 @@ static void name_layer(nst_layer *layer, const char *kind, uint8_t block, uint8_
     else snprintf(layer->name, sizeof layer->name, "%s%d", kind, block + 1);
 }
 
-/* Walks the network to layer `index`; counts all layers when it is not reached. */
-static bool walk(const nst_weights *weights, size_t index, nst_layer *out, size_t *count)
+bool nst_topology_layer(const nst_weights *weights, size_t index, nst_layer *out)
 {
     size_t conv = 0, position = 0;
     for (int block = 0; block < 5; block++) {
@@ -35,20 +34,5 @@ static bool walk(const nst_weights *weights, size_t index, nst_layer *out, size_
             return true;
         }
     }
-    *count = position;
     return false;
-}
-
-size_t nst_topology_count(const nst_weights *weights)
-{
-    nst_layer unused;
-    size_t count = 0;
-    walk(weights, SIZE_MAX, &unused, &count);
-    return count;
-}
-
-bool nst_topology_layer(const nst_weights *weights, size_t index, nst_layer *out)
-{
-    size_t count;
-    return walk(weights, index, out, &count);
 }

@@ -19,9 +19,7 @@ typedef struct nst_layer {
 
 /* Convolutions in block 0..4. */
 int nst_topology_block_size(bool vgg16, int block);
-/* Layers that `weights` can compute; a pooling counts when its whole block is there. */
-size_t nst_topology_count(const nst_weights *weights);
-/* False past the end. */
+/* Layer `index` of those that `weights` can compute; a pooling counts when its whole block is there. False past the end. */
 bool nst_topology_layer(const nst_weights *weights, size_t index, nst_layer *out);
 
 #endif

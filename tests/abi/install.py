@@ -56,17 +56,33 @@ def build_examples(source, folder, pc, compilers):
 
 
 def build_static(source, folder, pc, compiler):
-    """With only libnst.a beside it, -lnst means the archive."""
+    """Against libnst.a with nothing but what `pkg-config --static` says. With only libnst.a beside it, -lnst means the archive."""
     library = folder / "static"
     library.mkdir()
     shutil.copy(pc.parent.parent / "libnst.a", library)
-    # Debian's openblas.pc asks static linkers for a Fortran run-time library that only the gfortran package has.
-    flags = [flag for flag in pkg_config(pc, "--static", "--cflags", "--libs")
-             if flag not in (f"-L{pc.parent.parent}", "-lgfortran")]
+    flags = [flag for flag in pkg_config(pc, "--static", "--cflags", "--libs") if flag != f"-L{pc.parent.parent}"]
     program = folder / "hello-static"
     run(*compiler, source / "docs/examples/hello.c", f"-L{library}", *flags, "-o", program)
     assert "libnst" not in run("readelf", "-d", program), "the static program needs libnst.so"
-    return program
+    return [program, *build_wholly_static(source, folder, [f"-L{library}", *flags], compiler)]
+
+
+def build_wholly_static(source, folder, flags, compiler):
+    """Where every library behind libnst.a is installed as an archive (Debian has none of lcms2)."""
+    missing = [flag for flag in flags if flag.startswith("-l") and not has_archive(flag[2:], flags, compiler)]
+    if missing:
+        print(f"no wholly static program was tried: there is no archive for {' '.join(missing)}")
+        return []
+    program = folder / "hello-wholly-static"
+    run(*compiler, "-static", source / "docs/examples/hello.c", *flags, "-o", program)
+    assert "NEEDED" not in run("readelf", "-d", program), "the wholly static program needs a shared library"
+    return [program]
+
+
+def has_archive(name, flags, compiler):
+    folders = [flag for flag in flags if flag.startswith("-L")]
+    return any((pathlib.Path(folder[2:]) / f"lib{name}.a").exists() for folder in folders) or pathlib.Path(
+        run(*compiler, f"-print-file-name=lib{name}.a").strip()).is_absolute()
 
 
 def build_with_cmake(source, folder, pc):
@@ -89,7 +105,7 @@ def main(source, build, pictures, *compilers):
         prefix, pc = install(build, folder)
         check_contents(prefix, pc, source)
         programs = build_examples(source, folder, pc, compilers)
-        programs.append(build_static(source, folder, pc, compilers[0]))
+        programs += build_static(source, folder, pc, compilers[0])
         programs += build_with_cmake(source, folder, pc)
         programs.append(source / "docs/examples/hello.py")
         environment = dict(os.environ, LD_LIBRARY_PATH=str(pc.parent.parent), PYTHONPATH=str(source / "bindings/python"),

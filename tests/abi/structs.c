@@ -242,6 +242,66 @@ static void newer_clients_with_unknown_members_are_refused(void **state)
     }
 }
 
+/* What one release reserves a later one uses: a member that is not zero is then an unknown one. */
+static const struct reserved {
+    const char *name; /* of an entry above */
+    size_t offset, size;
+} reserved[] = {
+#define RESERVED(name, type, member) {name, offsetof(type, member), sizeof ((type *)0)->member}
+    RESERVED("allocator", nst_allocator, reserved),
+    RESERVED("ctx_config", nst_ctx_config, reserved0),
+    RESERVED("ctx_config", nst_ctx_config, reserved),
+    RESERVED("reader of images", nst_reader, reserved),
+    RESERVED("reader of models", nst_reader, reserved),
+    RESERVED("writer", nst_writer, reserved),
+    RESERVED("save_params", nst_save_params, reserved),
+    RESERVED("image_desc, new", nst_image_desc, reserved),
+    RESERVED("image_desc, read", nst_image_desc, reserved),
+    RESERVED("image_desc, get", nst_image_desc, reserved),
+    RESERVED("model_info", nst_model_info, reserved0),
+    RESERVED("model_info", nst_model_info, reserved),
+    RESERVED("weights_identity", nst_weights_identity, reserved),
+    RESERVED("option_info by index", nst_option_info, reserved),
+    RESERVED("option_info by key", nst_option_info, reserved),
+    RESERVED("progress", nst_progress, reserved),
+    RESERVED("loss_term", nst_loss_term, reserved0),
+    RESERVED("loss_term", nst_loss_term, reserved),
+};
+
+static const struct sized *sized_named(const char *name)
+{
+    for (size_t i = 0; i < SIZED; i++)
+        if (strcmp(sized[i].name, name) == 0) return &sized[i];
+    fail_msg("no struct is called %s", name);
+    return NULL;
+}
+
+/* Passed in they are refused, whichever byte it is; in structs that the library fills they come back as 0. */
+static void reserved_members_must_be_zero(void **state)
+{
+    _Alignas(16) unsigned char room[ROOM];
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
+        const struct sized *entry = sized_named(reserved[i].name);
+        for (size_t byte = reserved[i].offset; byte < reserved[i].offset + reserved[i].size; byte++) {
+            prepare(entry, entry->size, room);
+            room[byte] = 0x40;
+            expect(*state, entry, room, entry->valid ? NST_ERR_STRUCT_VERSION : NST_OK);
+            if (!entry->valid) assert_int_equal(room[byte], 0);
+        }
+    }
+}
+
+/* Each struct that is read has a reserved member, and the test above knows it. */
+static void every_struct_that_is_read_was_tried(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SIZED; i++) {
+        size_t k = 0;
+        while (k < sizeof reserved / sizeof reserved[0] && strcmp(reserved[k].name, sized[i].name) != 0) k++;
+        if (k == sizeof reserved / sizeof reserved[0]) fail_msg("%s: its reserved members are not tried", sized[i].name);
+    }
+}
+
 static void impossible_sizes_are_refused(void **state)
 {
     static const uint32_t sizes[] = {0, 4, 16, 4097, 0x7fffffff, 0xffffffff};
@@ -307,6 +367,8 @@ int main(void)
         cmocka_unit_test(own_size_is_served),
         cmocka_unit_test(newer_clients_with_zero_tails_are_served),
         cmocka_unit_test(newer_clients_with_unknown_members_are_refused),
+        cmocka_unit_test(reserved_members_must_be_zero),
+        cmocka_unit_test(every_struct_that_is_read_was_tried),
         cmocka_unit_test(impossible_sizes_are_refused),
     };
     return cmocka_run_group_tests_name("structs", tests, set_up, tear_down);

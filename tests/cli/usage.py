@@ -68,6 +68,7 @@ class Mistakes(Case):
         self.refuse(*pair, "--overwite", says="did you mean --overwrite?")
         self.refuse("weights", "convrt", "x", says="did you mean 'convert'?")
         self.refuse("sweep", *pair, "--vary", "alhpa=1,2", says="did you mean alpha?")
+        self.refuse("sweep", *pair, "--vary", "nothing=1,2", says="there is no option 'nothing'; 'nst options' lists them")
         self.refuse(*pair, "--zzzzzzzz", says="there is no flag '--zzzzzzzz'")
 
     def test_values(self):

@@ -115,7 +115,7 @@ static void bad_descriptions(void **state)
         {1, 2, 2, 0, 0, 0, NST_ERR_INVALID_ARG},
         {1, 2, 2, 5, 0, 0, NST_ERR_INVALID_ARG},
         {1, 2, 2, 3, 5, 0, NST_ERR_INVALID_ARG},
-        {1, 2, 2, 3, 0, 1, NST_ERR_INVALID_ARG},
+        {1, 2, 2, 3, 0, 1, NST_ERR_STRUCT_VERSION},
         {1, 2, 2, 3, UINT64_MAX, 0, NST_ERR_LIMIT},
         {1, 2, 3, 3, UINT64_MAX / 2 + 1, 0, NST_ERR_LIMIT},
         {1, 65536, 1, 1, 0, 0, NST_ERR_LIMIT},

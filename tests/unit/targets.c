@@ -11,7 +11,8 @@
 #include "nst/nst.h"
 #include "session/targets.h"
 
-typedef struct world {
+typedef struct world world;
+struct world {
     failing_allocator memory;
     nst_ctx *ctx;
     nst_model *model;
@@ -20,11 +21,17 @@ typedef struct world {
     nst_exec exec;
     nst_loss_tools tools;
     uint32_t runs; /* of jobs: did anything compute? */
-} world;
+    void (*meanwhile)(world *w); /* done once, inside the next run of jobs */
+    int32_t other; /* what another session got there */
+};
 
 static void run_here(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
 {
-    ++*(uint32_t *)user;
+    world *w = user;
+    void (*meanwhile)(world *w) = w->meanwhile;
+    w->runs++;
+    w->meanwhile = NULL;
+    if (meanwhile) meanwhile(w);
     for (uint32_t i = 0; i < count; i++) job(data, i);
 }
 
@@ -54,7 +61,7 @@ static int setup(void **state)
     if (nst_ctx_new(&config, &w->ctx) < 0 || nst_model_new_untrained(w->ctx, 2, 1, &w->model) < 0) return -1;
     w->content = picture(w->ctx, 24, 20, 1);
     w->style = picture(w->ctx, 20, 24, 2);
-    w->exec = (nst_exec){run_here, &w->runs, 1};
+    w->exec = (nst_exec){run_here, w, 1};
     w->tools = (nst_loss_tools){nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32), &w->exec};
     *state = w;
     return nst_targets_new(w->model, w->content, &w->style, 1, &w->targets);
@@ -174,6 +181,139 @@ static void refused_memory_means_nothing_is_kept(void **state)
     nst_network_free(network);
 }
 
+static size_t kept(const world *w)
+{
+    size_t count = 0;
+    for (int request = 0; request < 4; request++)
+        for (size_t width = 20; width < 32; width++)
+            if (nst_targets_find(w->targets, &plain, 0, width, 20, &requests[request])) count++;
+    return count;
+}
+
+static void release(world *w, int image, size_t width, size_t height)
+{
+    for (int i = 0; i < 4; i++) nst_targets_release(w->targets, find(w, &plain, image, width, height, i));
+}
+
+/* The statistics of one size of this test need no more. */
+static size_t bytes_of_a_size(const world *w, const nst_network *network)
+{
+    size_t sum = 0;
+    for (int i = 0; i < 4; i++) {
+        nst_shape shape = {3, 20, 31};
+        if (requests[i].layer != NST_PIXELS) shape = nst_network_shape(network, requests[i].layer, 31, 20);
+        sum += requests[i].class->target_bytes(w->tools.kernels, shape) + 256;
+    }
+    return sum;
+}
+
+static void what_nobody_holds_makes_room(void **state)
+{
+    world *w = *state;
+    nst_network *network = network_of(w, plain);
+    size_t one = bytes_of_a_size(w, network);
+    w->targets->idle_limit = one;
+    assert_int_equal(prepare(w, network, 0, 20, 20, NULL), NST_OK); /* held throughout */
+    for (size_t width = 21; width < 32; width++) {
+        assert_int_equal(prepare(w, network, 0, width, 20, NULL), NST_OK);
+        assert_true(w->runs > 0);
+        release(w, 0, width, 20);
+        for (int i = 0; i < 4; i++) assert_non_null(find(w, &plain, 0, 20, 20, i));
+        for (int i = 0; i < 4; i++) assert_non_null(find(w, &plain, 0, width, 20, i)); /* the latest stay */
+        assert_true(kept(w) <= 4 + 3 * 4);
+    }
+    assert_int_equal(prepare(w, network, 0, 31, 20, NULL), NST_OK);
+    assert_int_equal(w->runs, 0);
+    w->targets->idle_limit = 0;
+    release(w, 0, 31, 20);
+    assert_int_equal(kept(w), 4);
+    release(w, 0, 20, 20);
+    assert_int_equal(kept(w), 0);
+    nst_network_free(network);
+}
+
+static void each_hold_is_given_back_once(void **state)
+{
+    world *w = *state;
+    nst_network *network = network_of(w, plain);
+    w->targets->idle_limit = 0;
+    for (int session = 0; session < 3; session++) assert_int_equal(prepare(w, network, 0, 20, 20, NULL), NST_OK);
+    nst_targets_release(w->targets, NULL);
+    for (int session = 0; session < 3; session++) {
+        assert_int_equal(kept(w), 4);
+        release(w, 0, 20, 20);
+    }
+    assert_int_equal(kept(w), 0);
+    nst_network_free(network);
+}
+
+static void prepare_elsewhere(world *w)
+{
+    nst_network *network = network_of(w, plain);
+    w->other = prepare(w, network, 0, 28, 20, NULL);
+    nst_network_free(network);
+}
+
+static void prepare_the_same(world *w)
+{
+    nst_network *network = network_of(w, plain);
+    w->other = prepare(w, network, 0, 20, 20, NULL);
+    nst_network_free(network);
+}
+
+/* Both would wait for ever if a lock were held while jobs run. */
+static void nobody_waits_for_another_s_computation(void **state)
+{
+    world *w = *state;
+    nst_network *network = network_of(w, plain);
+    uint64_t live;
+    w->targets->idle_limit = 0;
+    w->meanwhile = prepare_elsewhere;
+    assert_int_equal(prepare(w, network, 0, 20, 20, NULL), NST_OK);
+    assert_int_equal(w->other, NST_OK);
+    assert_int_equal(kept(w), 8);
+    release(w, 0, 28, 20);
+    release(w, 0, 20, 20);
+    live = w->memory.live;
+    w->other = -1;
+    w->meanwhile = prepare_the_same;
+    assert_int_equal(prepare(w, network, 0, 20, 20, NULL), NST_OK);
+    assert_int_equal(w->other, NST_OK);
+    release(w, 0, 20, 20);
+    assert_int_equal(kept(w), 4); /* one copy, which the other still holds */
+    release(w, 0, 20, 20);
+    assert_int_equal(kept(w), 0);
+    assert_true(w->memory.live == live);
+    nst_network_free(network);
+}
+
+/* Half of what it wants is there, the other half comes from elsewhere meanwhile; then it is cancelled. */
+static _Atomic int cancelled_meanwhile;
+static void prepare_the_same_and_cancel(world *w)
+{
+    prepare_the_same(w);
+    cancelled_meanwhile = 1;
+}
+
+static void a_cancelled_session_holds_nothing(void **state)
+{
+    world *w = *state;
+    nst_network *network = network_of(w, plain);
+    nst_error error;
+    w->targets->idle_limit = 0;
+    cancelled_meanwhile = 0;
+    assert_int_equal(nst_targets_prepare(w->targets, &w->tools, network, 0, 20, 20, requests, 2, NULL, &error), NST_OK);
+    w->meanwhile = prepare_the_same_and_cancel;
+    assert_int_equal(prepare(w, network, 0, 20, 20, &cancelled_meanwhile), NST_ERR_CANCELLED);
+    assert_int_equal(w->other, NST_OK);
+    assert_int_equal(kept(w), 4);
+    release(w, 0, 20, 20);
+    assert_int_equal(kept(w), 2);
+    release(w, 0, 20, 20);
+    assert_int_equal(kept(w), 0);
+    nst_network_free(network);
+}
+
 #define in_world(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -183,6 +323,10 @@ int main(void)
         in_world(what_they_depend_on_keeps_them_apart),
         in_world(cancelled_means_nothing_is_kept),
         in_world(refused_memory_means_nothing_is_kept),
+        in_world(what_nobody_holds_makes_room),
+        in_world(each_hold_is_given_back_once),
+        in_world(nobody_waits_for_another_s_computation),
+        in_world(a_cancelled_session_holds_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
