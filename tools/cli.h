@@ -4,7 +4,7 @@
  *   flags.c       the table of the command's own flags         parse.c    flags and arguments -> cli_args
  *   job.c         context, options, model, images of a run     output.c   checks before a run, saving after it
  *   run.c         the loop over nst_session_step()             log.c      --log
- *   stylize.c reconstruct.c sweep.c weights.c info.c options.c one command each
+ *   stylize.c reconstruct.c sweep.c weights.c info.c options.c bench.c one command each
  *
  * The process never calls setlocale(), so printf() and strtod() work in the C locale.
  */
@@ -40,8 +40,8 @@ typedef struct cli_command {
     int (*run)(const cli_args *args);
 } cli_command;
 
-enum { CMD_STYLIZE = 1, CMD_RECONSTRUCT = 2, CMD_SWEEP = 4, CMD_WEIGHTS = 8, CMD_INFO = 16, CMD_OPTIONS = 32, CMD_ALL = 63,
-       CMD_RUNS = CMD_STYLIZE | CMD_RECONSTRUCT, CMD_PICTURES = CMD_RUNS | CMD_SWEEP };
+enum { CMD_STYLIZE = 1, CMD_RECONSTRUCT = 2, CMD_SWEEP = 4, CMD_WEIGHTS = 8, CMD_INFO = 16, CMD_OPTIONS = 32, CMD_BENCH = 64,
+       CMD_ALL = 127, CMD_RUNS = CMD_STYLIZE | CMD_RECONSTRUCT, CMD_PICTURES = CMD_RUNS | CMD_SWEEP };
 
 extern const cli_command cli_commands[];
 extern const int cli_command_count; /* the bit of command i in a mask is 1 << i */
@@ -54,6 +54,7 @@ int cli_sweep(const cli_args *args);
 int cli_weights(const cli_args *args);
 int cli_info(const cli_args *args);
 int cli_options(const cli_args *args);
+int cli_bench(const cli_args *args);
 
 /* ---- flags ---- */
 
@@ -75,6 +76,10 @@ typedef enum cli_flag_id {
     FLAG_THREADS,
     FLAG_MAX_PIXELS,
     FLAG_LICENSE,
+    FLAG_SIZE,
+    FLAG_STEPS,
+    FLAG_LEVEL,
+    FLAG_JSON_FILE,
     FLAG_JSON,
     FLAG_MARKDOWN,
     FLAG_MAN,
@@ -111,7 +116,7 @@ typedef struct cli_alias {
 } cli_alias;
 extern const cli_alias cli_aliases[];
 
-/* Whether `command` takes the session option `key`. */
+/* Whether `command` takes the session option `key`: one of its flags may have that name instead. */
 bool cli_takes_option(const cli_command *command, const char *key);
 /* The alias names of an option, written behind one another with ", --" between; `buffer` is returned. */
 const char *cli_alias_names(const char *key, char *buffer, size_t capacity);

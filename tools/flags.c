@@ -8,10 +8,10 @@ const cli_flag cli_flags[FLAG_COUNT] = {
     {"output", 'o', CMD_PICTURES | CMD_WEIGHTS, VALUE_FILE, "FILE", "", 0, 0,
      "Where the result goes: .png or .jpg; sweep: .png; weights convert: .safetensors. '-' writes PNG to standard output (stylize "
      "and reconstruct)."},
-    {"weights", 'w', CMD_PICTURES, VALUE_FILE, "FILE|NAME", "", 0, 0,
+    {"weights", 'w', CMD_PICTURES | CMD_BENCH, VALUE_FILE, "FILE|NAME", "", 0, 0,
      "The network: a .safetensors, .pth or .h5 file, or a name: vgg19, vgg16, untrained. Without it $NST_WEIGHTS, then the first "
      "vgg19 found where 'nst weights' looks, then untrained."},
-    {"params", 0, CMD_PICTURES, VALUE_FILE, "FILE", "", 0, 0,
+    {"params", 0, CMD_PICTURES | CMD_BENCH, VALUE_FILE, "FILE", "", 0, 0,
      "Options from a JSON file, or those stored in a PNG that nst wrote. Flags on the command line override them."},
     {"layers", 0, CMD_RECONSTRUCT, VALUE_TEXT, "LIST", "", 0, 0,
      "The layers to reconstruct from, each with an optional weight: relu4_2 or relu1_1,relu2_1:0.5. "
@@ -36,18 +36,23 @@ const cli_flag cli_flags[FLAG_COUNT] = {
     {"resume", 0, CMD_RUNS, VALUE_FILE, "FILE", "", 0, 0,
      "Go on from a checkpoint of a run with the same images and network. Its options apply; those given again override them "
      "where an option may change during a run."},
-    {"threads", 0, CMD_PICTURES | CMD_WEIGHTS | CMD_INFO, VALUE_INT, "N", "", 0, 4096,
+    {"threads", 0, CMD_PICTURES | CMD_WEIGHTS | CMD_INFO | CMD_BENCH, VALUE_INT, "N", "", 0, 4096,
      "Threads to work with; 0, the default, is one per processor."},
     {"max-pixels", 0, CMD_PICTURES | CMD_INFO, VALUE_INT, "N", "", 1, INT64_MAX,
      "Largest image that is read or written, in pixels; 100000000 if not given."},
     {"license", 0, CMD_WEIGHTS, VALUE_TEXT, "TEXT", "", 0, 0, "Licence to note in the file that 'convert' writes."},
+    {"size", 's', CMD_BENCH, VALUE_TEXT, "N[,N...]", "", 0, 0, "Sizes of the square pictures to measure with; 256,512 if not given."},
+    {"steps", 0, CMD_BENCH, VALUE_INT, "N", "", 1, 1000, "Steps to measure per setting; 10 if not given."},
+    {"level", 0, CMD_BENCH, VALUE_TEXT, "NAME", "", 0, 0,
+     "The highest level of processor instructions to use, as NST_CPU in the environment."},
+    {"json", 0, CMD_BENCH, VALUE_FILE, "FILE", "", 0, 0, "Also write what was measured as JSON. An existing file is replaced."},
     {"json", 0, CMD_WEIGHTS | CMD_INFO | CMD_OPTIONS, VALUE_NONE, "", "", 0, 0, "Print JSON."},
     {"markdown", 0, CMD_OPTIONS, VALUE_NONE, "", "", 0, 0, "Print docs/options.md."},
     {"man", 0, CMD_OPTIONS, VALUE_NONE, "", "", 0, 0, "Print the manual page nst.1."},
     {"completion", 0, CMD_OPTIONS, VALUE_CHOICE, "bash|zsh|fish", "bash|zsh|fish", 0, 0, "Print the completion of a shell."},
     {"no-progress", 0, CMD_PICTURES, VALUE_NONE, "", "", 0, 0, "No progress line, not even on a terminal."},
-    {"quiet", 'q', CMD_PICTURES | CMD_WEIGHTS, VALUE_NONE, "", "", 0, 0, "Only warnings and errors."},
-    {"verbose", 'v', CMD_PICTURES | CMD_WEIGHTS | CMD_INFO, VALUE_NONE, "", "", 0, 0, "Say more about what is done."},
+    {"quiet", 'q', CMD_PICTURES | CMD_WEIGHTS | CMD_BENCH, VALUE_NONE, "", "", 0, 0, "Only warnings and errors."},
+    {"verbose", 'v', CMD_PICTURES | CMD_WEIGHTS | CMD_INFO | CMD_BENCH, VALUE_NONE, "", "", 0, 0, "Say more about what is done."},
     {"help", 'h', CMD_ALL, VALUE_NONE, "", "", 0, 0, "Print the usual options and exit."},
     {"help-all", 0, CMD_ALL, VALUE_NONE, "", "", 0, 0, "Print every option and exit."},
     {"version", 'V', CMD_ALL, VALUE_NONE, "", "", 0, 0, "Print the version and exit."},
@@ -66,6 +71,8 @@ const cli_alias cli_aliases[] = {
 
 bool cli_takes_option(const cli_command *command, const char *key)
 {
+    for (int i = 0; i < FLAG_COUNT; i++)
+        if ((cli_flags[i].commands & cli_command_bit(command)) && strcmp(cli_flags[i].name, key) == 0) return false;
     return strcmp(command->option_keys, "*") == 0 || strcmp(command->option_keys, key) == 0;
 }
 

@@ -51,6 +51,15 @@ const cli_command cli_commands[] = {
      "nst options\n"
      "nst options --json\n",
      0, 0, "", cli_options},
+    {"bench", "[--size N[,N...]] [--json FILE] [options]", "measure speed and memory on this machine",
+     "Paints generated pictures of the given sizes and tells the seconds of an evaluation of loss and gradient, what of it the "
+     "network, the losses and L-BFGS take (by difference to runs without them), the seconds before the first one is done, and the "
+     "peak memory of the library and of the process. The anchor is a fixed piece of arithmetic, timed between the steps: figures "
+     "with different anchors do not compare. With --iterations N a whole run of N iterations is timed as well.",
+     "nst bench\n"
+     "nst bench --size 256,512,1024,2048 --weights vgg19.safetensors --json bench.json\n"
+     "nst bench --size 512 --level cblas --threads 1 --iterations 100\n",
+     0, 0, "*", cli_bench},
 };
 
 const int cli_command_count = (int)(sizeof cli_commands / sizeof cli_commands[0]);

@@ -26,10 +26,11 @@ int cli_usage(const cli_args *args, const char *format, ...)
 
 /* ---- looking names up ---- */
 
-static const cli_flag *find_flag(const char *name)
+/* A name may be one flag for one command and another for others: `commands` says whose is meant. */
+static const cli_flag *find_flag(const char *name, unsigned commands)
 {
     for (int i = 0; i < FLAG_COUNT; i++)
-        if (strcmp(cli_flags[i].name, name) == 0) return &cli_flags[i];
+        if (strcmp(cli_flags[i].name, name) == 0 && (cli_flags[i].commands & commands)) return &cli_flags[i];
     return NULL;
 }
 
@@ -199,12 +200,14 @@ static int take_long(cli_args *args, word_line *line, const char *word)
 {
     char name[NAME_LENGTH];
     const char *attached = flag_name(word + 2, name);
-    const cli_flag *flag = find_flag(name);
+    const cli_flag *flag = find_flag(name, cli_command_bit(args->command));
     nst_option_info info;
     if (flag) return take_flag(args, line, flag, word, attached);
     if (cli_option_info(name, &info)) return take_option(args, line, &info, word, attached);
     if (strncmp(name, "no-", 3) == 0 && !attached && cli_option_info(name + 3, &info) && info.type == NST_OPTION_BOOL)
         return take_option(args, line, &info, word, "false");
+    flag = find_flag(name, CMD_ALL);
+    if (flag) return take_flag(args, line, flag, word, attached); /* says that this command does not take it */
     return unknown_flag(args, word, name);
 }
 

@@ -100,7 +100,8 @@ typedef struct nst_kernels {
     void (*pool_backward)(const nst_exec *exec, nst_pool_mode mode, nst_real scale, nst_shape in, const void *x, const void *y,
                           const void *codes, const void *dy, void *dx);
 
-    /* A region of features: gram (C, C), symmetric, full += F F^T over its positions. */
+    /* A region of features: gram (C, C), symmetric, full += F F^T over its positions. The workspace of a shape is enough for every
+     * smaller one of as many channels. */
     size_t (*gram_workspace)(nst_shape shape, uint32_t strands);
     void (*gram_accumulate)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *gram,
                             void *workspace);

@@ -21,7 +21,7 @@ class Help(Case):
 
     def test_every_command_has_help(self):
         commands = re.findall(r"^  (\w+)  +\w", self.run_nst("--help").stdout.split("Commands")[1].split("Flags:")[0], re.M)
-        self.assertEqual(commands, ["stylize", "reconstruct", "sweep", "weights", "info", "options"])
+        self.assertEqual(commands, ["stylize", "reconstruct", "sweep", "weights", "info", "options", "bench"])
         for command in commands:
             done = self.run_nst(command, "--help")
             self.assertTrue(done.stdout.startswith(f"Usage: nst {command} "))
@@ -33,7 +33,7 @@ class Help(Case):
             self.assertIn(f"--{option['key']}", text)
 
     def test_help_fits_eighty_columns(self):
-        for arguments in (["--help-all"], ["sweep", "--help"], ["weights", "--help"]):
+        for arguments in (["--help-all"], ["sweep", "--help"], ["weights", "--help"], ["bench", "--help"]):
             for line in self.run_nst(*arguments).stdout.splitlines():
                 if not line.startswith(("  nst", "Usage", "      --")):
                     self.assertLessEqual(len(line), 80, line)
@@ -94,6 +94,8 @@ class Mistakes(Case):
         self.refuse("reconstruct", "content", self.content, self.style, "-o", self.out, says="one argument too many")
         self.refuse("info", self.content, "--alpha", "1", says="does not take --alpha")
         self.refuse("info", self.content, "--vary", "a=1", says="does not take --vary")
+        self.refuse("stylize", self.content, self.style, "-o", self.out, "--json", "x", says="'nst stylize' does not take --json")
+        self.refuse("bench", self.content, says="one argument too many")
         self.refuse("options", "--man", "--json", says="at a time")
         self.refuse("sweep", self.content, self.style, "-o", self.out, says="what shall be varied?")
         self.refuse("sweep", self.content, self.style, "-o", "-", "--vary", "alpha=1", says="two files")
@@ -190,6 +192,7 @@ class Generated(Case):
         self.assertIn("--content-layers", complete("nst", "a.png", "--con"))
         self.assertIn("--vary", complete("nst", "sweep", "--va"))
         self.assertEqual(complete("nst", "info", "--va"), [])
+        self.assertEqual(complete("nst", "bench", "--si"), ["--size"])
 
 
 class Streams(Case):

@@ -33,13 +33,19 @@ class Progress(c.Structure):
                 ("seconds_left", c.c_double), ("reserved", c.c_uint64 * 4)]
 
 
+class CtxConfig(c.Structure):
+    _fields_ = [("size", c.c_uint32), ("threads", c.c_int32), ("log_level", c.c_int32), ("reserved0", c.c_int32),
+                ("allocator", c.c_void_p), ("log", c.c_void_p), ("log_user", c.c_void_p), ("run", c.c_void_p), ("run_user", c.c_void_p),
+                ("max_pixels", c.c_uint64), ("max_weights_size", c.c_uint64), ("reserved", c.c_uint64 * 4)]
+
+
 class Library:
-    def __init__(self, path):
+    def __init__(self, path, threads=0):
         self.lib = c.CDLL(path)
-        for name in ("nst_ctx_error", "nst_session_error", "nst_options_error"):
+        for name in ("nst_ctx_error", "nst_session_error", "nst_options_error", "nst_ctx_cpu_level"):
             getattr(self.lib, name).restype = c.c_char_p
             getattr(self.lib, name).argtypes = [c.c_void_p]
-        self.ctx = self.new("nst_ctx_new", None)
+        self.ctx = self.new("nst_ctx_new", c.byref(CtxConfig(c.sizeof(CtxConfig), threads)))
 
     def new(self, function, *arguments):
         out = c.c_void_p()

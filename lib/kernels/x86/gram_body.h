@@ -25,13 +25,14 @@ static void *aligned(void *workspace)
  * chunk, to both triangles. */
 
 enum {
-    CHUNK = 1024,                                     /* positions whose products are summed in float */
-    DEPTH = 128,                                      /* positions packed at a time: two panels fit into the first cache */
-    PANEL = DEPTH * NST_GROUP + NST_GROUP,            /* floats from panel to panel; the surplus keeps them in different cache sets */
-    BLOCK_PANELS = 8,                                 /* of a side of a block: 128 channels */
+    CHUNK = 1024,                          /* positions whose products are summed in float */
+    DEPTH = 128,                           /* positions packed at a time: two panels fit into the first cache */
+    PANEL = DEPTH * NST_GROUP + NST_GROUP, /* floats from panel to panel; the surplus keeps them in different cache sets */
+    BLOCK_PANELS = 8,                      /* of a side of a block: 128 channels */
     BLOCK = BLOCK_PANELS * PANEL,
     TILE = NST_GROUP * NST_GROUP,
-    ROUND_BYTES = 4 << 20, MOST_CHUNKS = 64           /* of the sums of a round */
+    ROUND_BYTES = 4 << 20, /* of the sums of a round */
+    MOST_CHUNKS = 64
 };
 
 typedef struct gram_task {
@@ -67,19 +68,20 @@ static void pack_panels(const gram_task *task, size_t position, size_t count, si
     }
 }
 
-/* sums (rows, 16) += the products of `rows` channels of panel a with all of panel b. */
+/* sums (rows, 16) += the products of `rows` channels of panel a with all of panel b, which are summed by themselves first: short sums
+ * round less. */
 NST_ALWAYS_INLINE void add_rows(size_t rows, size_t depth, const float *a, const float *b, float *sums)
 {
     v16 sum[NST_GROUP];
 #pragma GCC unroll 16
-    for (size_t r = 0; r < rows; r++) sum[r] = v16_load(sums + r * NST_GROUP);
+    for (size_t r = 0; r < rows; r++) sum[r] = v16_zero();
     for (size_t k = 0; k < depth; k++, a += NST_GROUP, b += NST_GROUP) {
         v16 column = v16_load(b);
 #pragma GCC unroll 16
         for (size_t r = 0; r < rows; r++) sum[r] = v16_fma(v16_all(a[r]), column, sum[r]);
     }
 #pragma GCC unroll 16
-    for (size_t r = 0; r < rows; r++) v16_store(sums + r * NST_GROUP, sum[r]);
+    for (size_t r = 0; r < rows; r++) v16_store(sums + r * NST_GROUP, v16_add(v16_load(sums + r * NST_GROUP), sum[r]));
 }
 
 /* As many rows at a time as there are registers for. */

@@ -59,30 +59,32 @@ static winograd_cut cut_of(const conv_job *job)
 
 /* ---- filters: U = G g G^T ---- */
 
-static void filter_line(const float g[3], float u[PATCH])
+NST_ALWAYS_INLINE void filter_line(const v16 g[3], v16 u[PATCH])
 {
-    float even = (g[0] + g[2]) / 6, odd = g[1] / 6, wide = g[0] / 24 + g[2] / 6, wide_odd = g[1] / 12;
-    u[0] = g[0] / 4;
-    u[1] = -even - odd;
-    u[2] = -even + odd;
-    u[3] = wide + wide_odd;
-    u[4] = wide - wide_odd;
+    const v16 fourth = v16_all(1.0f / 4), sixth = v16_all(1.0f / 6), twelfth = v16_all(1.0f / 12), wide = v16_all(1.0f / 24);
+    v16 even = v16_mul(sixth, v16_add(g[0], g[2])), odd = v16_mul(sixth, g[1]);
+    v16 far = v16_fma(wide, g[0], v16_mul(sixth, g[2])), far_odd = v16_mul(twelfth, g[1]);
+    u[0] = v16_mul(fourth, g[0]);
+    u[1] = v16_sub(v16_zero(), v16_add(even, odd));
+    u[2] = v16_sub(odd, even);
+    u[3] = v16_add(far, far_odd);
+    u[4] = v16_sub(far, far_odd);
     u[5] = g[2];
 }
 
-/* One filter (3, 3), to every `stride`-th place of u. On the way back it is turned by 180 degrees. */
-static void transform_filter(const float *filter, bool turned, float *u, size_t stride)
+/* Sixteen filters, tap by tap in g, to u + point * stride for every point. */
+static void transform_filters(float g[9][NST_GROUP], float *u, size_t stride)
 {
-    float rows[3][PATCH], column[3], result[PATCH];
+    v16 rows[3][PATCH], result[PATCH];
     for (size_t r = 0; r < 3; r++) {
-        float line[3];
-        for (size_t c = 0; c < 3; c++) line[c] = filter[turned ? 8 - 3 * r - c : 3 * r + c];
+        v16 line[3];
+        for (size_t c = 0; c < 3; c++) line[c] = v16_load(g[3 * r + c]);
         filter_line(line, rows[r]);
     }
     for (size_t c = 0; c < PATCH; c++) {
-        for (size_t r = 0; r < 3; r++) column[r] = rows[r][c];
+        v16 column[3] = {rows[0][c], rows[1][c], rows[2][c]};
         filter_line(column, result);
-        for (size_t r = 0; r < PATCH; r++) u[(PATCH * r + c) * stride] = result[r];
+        for (size_t r = 0; r < PATCH; r++) v16_store(u + (PATCH * r + c) * stride, result[r]);
     }
 }
 
@@ -96,14 +98,13 @@ static void pack_panel(void *data, uint32_t panel)
 {
     const filters_task *task = data;
     const conv_job *job = task->job;
-    float *u = task->u + panel * POINTS * job->in * NST_GROUP;
-    for (size_t in = 0; in < job->in; in++)
-        for (size_t lane = 0; lane < NST_GROUP; lane++) {
-            static const float none[9];
-            size_t out = panel * NST_GROUP + lane;
-            const float *filter = out < job->out ? conv_filter(job, out, in) : none;
-            transform_filter(filter, job->backward, u + in * NST_GROUP + lane, job->in * NST_GROUP);
-        }
+    float *u = task->u + panel * POINTS * job->in * NST_GROUP, g[9][NST_GROUP];
+    memset(g, 0, sizeof g);
+    for (size_t in = 0; in < job->in; in++) {
+        for (size_t lane = 0; lane < NST_GROUP && panel * NST_GROUP + lane < job->out; lane++)
+            for (size_t tap = 0; tap < 9; tap++) g[tap][lane] = conv_tap(job, panel * NST_GROUP + lane, in, tap);
+        transform_filters(g, u + in * NST_GROUP, job->in * NST_GROUP);
+    }
 }
 
 static size_t winograd_packed_floats(const conv_job *job)
