@@ -8,16 +8,62 @@
 #include <string.h>
 
 #if NST_HAVE_X86
-/* These look at what the system saves of the registers, too. */
+#include <cpuid.h>
+#endif
+#if NST_HAVE_AMX
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+#if NST_HAVE_X86
+/* CPUID by hand: the compiler's __builtin_cpu_supports() brings a constructor that runs in every program that loads the library. */
+enum { XCR0_AVX = 0x6, XCR0_AVX512 = 0xe6, XCR0_TILES = 0x60000 }; /* what the system saves of the registers */
+
+typedef struct cpu_features {
+    unsigned ecx1, ebx7, edx7, eax7_1; /* registers of leaves 1 and 7, and of subleaf 1 of 7 */
+    unsigned saved;                    /* XCR0 */
+} cpu_features;
+
+static cpu_features read_features(void)
+{
+    const unsigned os_saves = 1u << 27;
+    cpu_features f = {0};
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &f.ecx1, &d) || !(f.ecx1 & os_saves)) return (cpu_features){0};
+    __asm__("xgetbv" : "=a"(f.saved), "=d"(d) : "c"(0));
+    if (__get_cpuid_count(7, 0, &a, &f.ebx7, &c, &f.edx7)) __get_cpuid_count(7, 1, &f.eax7_1, &b, &c, &d);
+    return f;
+}
+
+static bool has_all(unsigned bits, unsigned wanted)
+{
+    return (bits & wanted) == wanted;
+}
+
 static bool has_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const unsigned fma = 1u << 12, avx = 1u << 28, avx2 = 1u << 5;
+    cpu_features f = read_features();
+    return has_all(f.saved, XCR0_AVX) && has_all(f.ecx1, fma | avx) && has_all(f.ebx7, avx2);
 }
 
 static bool has_avx512(void)
 {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    const unsigned f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+    cpu_features f = read_features();
+    return has_avx2() && has_all(f.saved, XCR0_AVX512) && has_all(f.ebx7, f_dq_bw_vl);
+}
+#endif
+
+#if NST_HAVE_AMX
+/* Linux gives the tiles to processes that ask. */
+static bool has_amx(void)
+{
+    enum { REQUEST_STATE = 0x1023, TILE_DATA_STATE = 18 }; /* arch_prctl */
+    const unsigned amx_bf16_and_tile = 1u << 22 | 1u << 24, avx512_bf16 = 1u << 5;
+    cpu_features f = read_features();
+    return has_avx512() && has_all(f.saved, XCR0_TILES) && has_all(f.edx7, amx_bf16_and_tile) && has_all(f.eax7_1, avx512_bf16) &&
+           syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA_STATE) == 0;
 }
 #endif
 
@@ -32,6 +78,9 @@ static const struct {
 #if NST_HAVE_X86
     [NST_CPU_AVX2] = {"avx2", has_avx2},
     [NST_CPU_AVX512] = {"avx512", has_avx512},
+#endif
+#if NST_HAVE_AMX
+    [NST_CPU_AMX] = {"amx", has_amx},
 #endif
 };
 

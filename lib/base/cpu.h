@@ -16,6 +16,9 @@ typedef enum nst_cpu_level {
     NST_CPU_AVX2,
     NST_CPU_AVX512,
 #endif
+#if NST_HAVE_AMX
+    NST_CPU_AMX,
+#endif
     NST_CPU_LEVELS /* how many */
 } nst_cpu_level;
 

@@ -3,6 +3,7 @@
 #include "kernels/kernels.h"
 #include "kernels/level_cblas.h"
 #include "kernels/level_reference.h"
+#include "kernels/x86/level_amx.h"
 #include "kernels/x86/level_avx2.h"
 #include "kernels/x86/level_avx512.h"
 
@@ -22,9 +23,16 @@ static const nst_kernels tables[] = {
 
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
 
-/* No level has kernels of another precision yet. */
+#if NST_HAVE_AMX && !defined(NST_REAL_DOUBLE)
+/* bf16: the level above those of the floats has it. */
+static const nst_kernels bf16_table = {NST_REFERENCE_SLOTS, NST_AVX2_SLOTS, NST_AVX512_SLOTS, NST_AMX_SLOTS};
+#endif
+
 const nst_kernels *nst_kernels_for(int level, nst_precision precision)
 {
+#if NST_HAVE_AMX && !defined(NST_REAL_DOUBLE)
+    if (precision == NST_PRECISION_BF16 && level >= TABLE_COUNT) return &bf16_table;
+#endif
     (void)precision;
     if (level < 0) level = 0;
     return &tables[level < TABLE_COUNT ? level : TABLE_COUNT - 1];

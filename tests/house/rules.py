@@ -34,6 +34,8 @@ HOMES = {
     "zlib.h": {"weights/load.c", "weights/pickle.c", "weights/pth_zip.c"},
     "jansson.h": {"weights/safetensors.c", "session/options_json.c", "session/checkpoint.c"},
     "immintrin.h": {"kernels/x86/v16_avx2.h", "kernels/x86/v16_avx512.h"},
+    "cpuid.h": {"base/cpu.c"},
+    "sys/syscall.h": {"base/cpu.c", "base/futex.c"},
 }
 # Calls that only named files of lib/ may make.
 CALLS = {
