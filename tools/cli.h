@@ -4,6 +4,7 @@
  *   flags.c       the table of the command's own flags         parse.c    flags and arguments -> cli_args
  *   job.c         context, options, model, images of a run     output.c   checks before a run, saving after it
  *   run.c         the loop over nst_session_step()             log.c      --log
+ *   estimate.c    --estimate
  *   stylize.c reconstruct.c sweep.c weights.c info.c options.c bench.c one command each
  *
  * The process never calls setlocale(), so printf() and strtod() work in the C locale.
@@ -73,6 +74,7 @@ typedef enum cli_flag_id {
     FLAG_CHECKPOINT,
     FLAG_CHECKPOINT_EVERY,
     FLAG_RESUME,
+    FLAG_ESTIMATE,
     FLAG_THREADS,
     FLAG_MAX_PIXELS,
     FLAG_LICENSE,

@@ -36,6 +36,9 @@ const cli_flag cli_flags[FLAG_COUNT] = {
     {"resume", 0, CMD_RUNS, VALUE_FILE, "FILE", "", 0, 0,
      "Go on from a checkpoint of a run with the same images and network. Its options apply; those given again override them "
      "where an option may change during a run."},
+    {"estimate", 0, CMD_RUNS, VALUE_NONE, "", "", 0, 0,
+     "Make no picture: print the memory that the run will take, what it consists of, how it was planned, and the seconds an "
+     "iteration takes, measured on a small picture."},
     {"threads", 0, CMD_PICTURES | CMD_WEIGHTS | CMD_INFO | CMD_BENCH, VALUE_INT, "N", "", 0, 4096,
      "Threads to work with; 0, the default, is one per processor."},
     {"max-pixels", 0, CMD_PICTURES | CMD_INFO, VALUE_INT, "N", "", 1, INT64_MAX,

@@ -11,7 +11,7 @@ const char *const help_exit_codes[][2] = {
     {"1", "an error: a file is missing or cannot be read or written, memory ran out, the numbers were not finite"},
     {"2", "wrong use: unknown flags, values out of range, layers that do not exist"},
     {"3", "an image, weights, parameters or a checkpoint are damaged or of an unknown kind, or there are no such weights"},
-    {"4", "a limit: an image or file is larger than allowed"},
+    {"4", "a limit: an image or file is larger than allowed, or the memory limit cannot be kept"},
     {"130", "interrupted; the picture so far was saved"},
     {NULL, NULL},
 };

@@ -33,8 +33,9 @@ static int run_job(cli_job *job, const cli_output *output, int kind)
     else status = nst_session_new_reconstruction(job->model, job->images[0], kind, layers, job->options, &session);
     if (status < 0) code = run_refused(job, status);
     else if (checkpoint) code = run_override(job, session);
-    if (code == CLI_OK) code = run_session(job, session, output, kind == NST_RECONSTRUCT_CONTENT ? "reconstruct content"
-                                                                                                   : "reconstruct style");
+    if (code == CLI_OK && job->args->values[FLAG_ESTIMATE]) code = run_estimate(session);
+    else if (code == CLI_OK)
+        code = run_session(job, session, output, kind == NST_RECONSTRUCT_CONTENT ? "reconstruct content" : "reconstruct style");
     nst_session_free(session);
     return code;
 }

@@ -81,6 +81,8 @@ static const char *portable_value(const cli_job *job, const char *key, const cha
     if (strcmp(key, "padding") == 0 && padding >= 1 && padding <= 3) of_file = paddings[padding];
     if (of_file && strcmp(value, of_file) == 0) return "auto";
     if (strcmp(key, "style-weights") == 0 && all_items_equal(value)) return "auto";
+    if (strcmp(key, "precision") == 0 && strcmp(value, "bf16") == 0) return "auto"; /* not every processor has it */
+    if (strcmp(key, "memory-limit") == 0) return "0"; /* the same picture where there is more */
     return value;
 }
 

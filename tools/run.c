@@ -22,7 +22,9 @@ typedef struct run_state {
 int run_check(cli_output *output, const cli_args *args, const char *const *inputs, int count)
 {
     const char *log = args->values[FLAG_LOG], *checkpoint = args->values[FLAG_CHECKPOINT];
-    int code = output_prepare(output, args, false);
+    int code;
+    if (args->values[FLAG_ESTIMATE]) return CLI_OK; /* nothing will be written */
+    code = output_prepare(output, args, false);
     if (code == CLI_OK && args->values[FLAG_CHECKPOINT_EVERY] && !checkpoint)
         code = cli_usage(args, "--checkpoint-every needs --checkpoint FILE");
     if (code == CLI_OK) code = output_check(output, inputs, count);

@@ -14,4 +14,7 @@ int run_override(const cli_job *job, nst_session *session);
 /* Steps until the end, writes log, frames and checkpoints, saves the picture. `what` names the kind of run. */
 int run_session(const cli_job *job, nst_session *session, const cli_output *output, const char *what);
 
+/* Prints what the run would take instead of making it. */
+int run_estimate(nst_session *session);
+
 #endif

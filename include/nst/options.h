@@ -37,8 +37,8 @@ typedef struct nst_option_info {
     const char *key; /* all strings static */
     const char *default_text; /* what nst_options_get_str() answers before it is set; "auto" where another option decides */
     const char *choices;      /* CHOICE: "a|b|c", else "" */
-    const char *unit;         /* "pixels", "iterations", ... or "" */
-    const char *group;        /* "objective", "start", "optimiser", "schedule", "network" */
+    const char *unit;         /* "pixels", "iterations", ... or ""; numbers of "bytes" may be written as 1.5G */
+    const char *group;        /* "objective", "start", "optimiser", "schedule", "network", "memory" */
     const char *doc;          /* one or two sentences */
     double minimum, maximum;  /* INT, FLOAT, FLOATS */
     uint64_t reserved[2];

@@ -60,8 +60,40 @@ typedef struct nst_loss_term {
     uint64_t reserved[2];
 } nst_loss_term;
 
+/* What a session takes. The parts are those of the moment at which most is held, and add up to `bytes`. */
+typedef struct nst_estimate {
+    uint32_t size;      /* sizeof(nst_estimate) */
+    uint32_t scale;     /* 1-based number of the scale at which most is held */
+    uint64_t bytes;     /* most that is held through the context's allocator from the session's making to its end, the targets'
+                           statistics and one nst_session_get_image() included; images and model, which were there before, not */
+    uint64_t beside;    /* what the context held before: images, model, other sessions */
+    uint64_t limit;     /* the option memory-limit, on both together; 0: none */
+    uint64_t network;   /* the session itself, the network and its filters in the form that the kernels want */
+    uint64_t features;  /* of the network, kept for the way back, and the gradients on it */
+    uint64_t losses;
+    uint64_t targets;   /* statistics of content and style, of all scales */
+    uint64_t optimizer;
+    uint64_t images;    /* pictures on their way into the session and out of it */
+    double seconds_per_iteration; /* at the last scale, measured where a probe was asked for; < 0: not measured */
+    /* What was chosen for the last scale. */
+    uint32_t width, height;           /* of the picture */
+    uint32_t tile_width, tile_height; /* pixels, without the surroundings; the picture's own: not tiled */
+    uint32_t tiles;                   /* 1: not tiled */
+    uint32_t history;                 /* curvature pairs of L-BFGS; 0: another optimiser */
+    uint32_t history_bits;            /* of a number in a pair: 32 or 16 */
+    uint32_t packed;                  /* 1: the filters lie ready; 0: they are prepared in every call */
+    uint32_t recomputed;              /* layers whose features are computed again on the way back instead of kept */
+    char precision[12];               /* "fp32", "bf16" */
+    uint64_t reserved[7];
+} nst_estimate;
+
+/* What the session will take; computes nothing and takes nothing, unless `probe` is not 0: then a few evaluations of a small picture
+ * tell the seconds. May be asked at any time between steps. */
+NST_API int32_t nst_session_estimate(nst_session *session, int32_t probe, nst_estimate *estimate);
+
 /* Makes a session and evaluates nothing yet beyond checking every option against the model and the images: unknown, duplicate or
- * unreachable layers are NST_ERR_NOT_FOUND or NST_ERR_INVALID_ARG naming the valid ones. `init` is the start picture for the
+ * unreachable layers are NST_ERR_NOT_FOUND or NST_ERR_INVALID_ARG naming the valid ones; a memory-limit that cannot be kept is
+ * NST_ERR_LIMIT, a precision that this processor or build has no kernels for NST_ERR_UNSUPPORTED. `init` is the start picture for the
  * option init=image and NULL otherwise; it is resized as needed. Options are copied. On failure the sentence is on the context. */
 NST_API int32_t nst_session_new(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out);
 

@@ -153,6 +153,21 @@ void nst_session_cancel(nst_session *session)
     if (session) atomic_store(&session->cancel, 1);
 }
 
+/* ---- foretelling ---- */
+
+int32_t nst_session_estimate(nst_session *session, int32_t probe, nst_estimate *estimate)
+{
+    nst_estimate own;
+    int32_t status = NST_OK;
+    if (!session) return NST_ERR_INVALID_ARG;
+    if (!enter(session)) return NST_ERR_BUSY;
+    NST_INIT(own);
+    status = nst_session_foretell(session, &own, &session->error);
+    if (probe && status >= 0) status = nst_session_probe(session, &own.seconds_per_iteration, &session->error);
+    leave(session);
+    return status < 0 ? status : nst_abi_write(estimate, &own, sizeof own, NST_ESTIMATE_FIRST_SIZE);
+}
+
 /* ---- looking ---- */
 
 /* Mean time of an iteration so far, scaled by area for the scales to come. */

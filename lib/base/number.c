@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* uselocale() switches the calling thread only; glibc and musl answer newlocale("C") without allocating. */
 static locale_t enter_c_locale(locale_t *previous)
@@ -26,13 +27,40 @@ static bool only_blanks(const char *text)
     return *text == '\0';
 }
 
-bool nst_parse_f64(const char *text, double *out)
+/* A finite number at the beginning of `text`; *end is behind it. */
+static bool parse_front(const char *text, double *out, const char **end)
 {
     locale_t previous, c = enter_c_locale(&previous);
-    char *end;
-    double value = strtod(text, &end);
+    char *behind;
+    *out = strtod(text, &behind);
     leave_c_locale(c, previous);
-    if (end == text || !only_blanks(end) || !isfinite(value)) return false;
+    *end = behind;
+    return behind != text && isfinite(*out);
+}
+
+bool nst_parse_f64(const char *text, double *out)
+{
+    const char *end;
+    double value;
+    if (!parse_front(text, &value, &end) || !only_blanks(end)) return false;
+    *out = value;
+    return true;
+}
+
+bool nst_parse_bytes(const char *text, double *out)
+{
+    static const char letters[] = "kmgt";
+    const char *end, *letter;
+    double value, base = 1000;
+    if (!parse_front(text, &value, &end)) return false;
+    while (*end == ' ') end++;
+    letter = *end ? strchr(letters, *end | 0x20) : NULL; /* lower case, in ASCII */
+    if (letter) {
+        if (*++end == 'i') base = 1024, end++;
+        value *= pow(base, (double)(letter - letters + 1));
+    }
+    if (*end == 'B') end++;
+    if (!only_blanks(end)) return false;
     *out = value;
     return true;
 }
@@ -51,5 +79,17 @@ const char *nst_format_f64(double value, char buffer[NST_NUMBER_TEXT])
         format(value, digits, buffer);
         if (!isfinite(value) || (nst_parse_f64(buffer, &back) && back == value)) break;
     }
+    return buffer;
+}
+
+const char *nst_format_bytes(double bytes, char buffer[NST_NUMBER_TEXT])
+{
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    double value = bytes;
+    size_t unit = 0, length;
+    while (value >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) value /= 1000, unit++;
+    format(value, 3, buffer);
+    length = strlen(buffer);
+    snprintf(buffer + length, NST_NUMBER_TEXT - length, " %s", units[unit]);
     return buffer;
 }

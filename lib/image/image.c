@@ -35,6 +35,12 @@ static nst_pixels *new_pixels(nst_memory *memory, size_t width, size_t height, s
     return pixels;
 }
 
+/* Sides are at most NST_MAX_SIDE: no overflow in 64 bits. */
+size_t nst_image_bytes(size_t width, size_t height, bool alpha)
+{
+    return sizeof(nst_image) + sizeof(nst_pixels) + width * height * (alpha ? 4 : 3) * sizeof(float);
+}
+
 int32_t nst_image_create(nst_ctx *ctx, size_t width, size_t height, bool alpha, nst_image **out, nst_error *error)
 {
     nst_image *image;

@@ -28,6 +28,8 @@ struct nst_image {
 int32_t nst_image_check_size(const nst_ctx *ctx, size_t width, size_t height, nst_error *error);
 /* A new image with undefined pixels. Checks sides and max_pixels before taking memory. */
 int32_t nst_image_create(nst_ctx *ctx, size_t width, size_t height, bool alpha, nst_image **out, nst_error *error);
+/* What an image takes, without texts. */
+size_t nst_image_bytes(size_t width, size_t height, bool alpha);
 /* Plane 0..2: red, green, blue; 3: alpha (NULL without). width*height values, rows without gaps. Writable only while the image
  * has one owner: before it is handed out. */
 float *nst_image_plane(nst_image *image, int plane);
@@ -65,9 +67,12 @@ int32_t nst_image_encode(const nst_image *image, const nst_save_params *params, 
 
 /* Lanczos-3, antialiased, alpha-weighted (where the result is fully transparent its colour is black). Texts are kept. */
 int32_t nst_image_resample(const nst_image *image, size_t width, size_t height, nst_image **out, nst_error *error);
+/* What nst_image_resample() takes while it works, beside the image it makes; nothing for a mere copy. */
+size_t nst_image_resample_bytes(const nst_image *image, size_t width, size_t height);
 /* One plane of reals from (from_h, from_w) to (to_h, to_w) with the same filter, for planes that are not images (gradients,
  * optimiser moments). `bilinear`: triangle filter instead, which keeps signs and never overshoots. */
 int32_t nst_plane_resample(nst_ctx *ctx, const float *from, size_t from_width, size_t from_height, float *to, size_t to_width,
                            size_t to_height, bool bilinear, nst_error *error);
+size_t nst_plane_resample_bytes(size_t from_width, size_t from_height, size_t to_width, size_t to_height, bool bilinear);
 
 #endif

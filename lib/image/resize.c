@@ -56,12 +56,28 @@ static void fill_taps(taps *t, size_t i, size_t from, filter_fn filter, double s
     t->count[i] = end - first;
 }
 
+/* Inputs under the filter of one output, at most. */
+static size_t most_taps(size_t from, size_t to, double support)
+{
+    double widest = ceil(support * (from > to ? (double)from / (double)to : 1)) * 2 + 1;
+    return widest < (double)from ? (size_t)widest : from;
+}
+
+static double support_of(bool bilinear)
+{
+    return bilinear ? 1 : 3;
+}
+
+static size_t taps_bytes(size_t from, size_t to, bool bilinear)
+{
+    return to * (2 * sizeof(size_t) + most_taps(from, to, support_of(bilinear)) * sizeof(float));
+}
+
 static bool make_taps(nst_memory *memory, taps *t, size_t from, size_t to, bool bilinear)
 {
-    double support = bilinear ? 1 : 3;
-    double widest = ceil(support * (from > to ? (double)from / (double)to : 1)) * 2 + 1;
+    double support = support_of(bilinear);
     size_t size = 0;
-    *t = (taps){.outputs = to, .most = widest < (double)from ? (size_t)widest : from};
+    *t = (taps){.outputs = to, .most = most_taps(from, to, support)};
     t->first = nst_alloc_array(memory, to, sizeof *t->first);
     t->count = nst_alloc_array(memory, to, sizeof *t->count);
     if (nst_size_mul(to, t->most, &size)) t->weights = nst_alloc_array(memory, size, sizeof *t->weights);
@@ -155,6 +171,13 @@ static void resample(const resampler *r, const float *from, float *to)
     nst_run(r->ctx, vertical_band, &down, bands(r->to_height));
 }
 
+size_t nst_plane_resample_bytes(size_t from_width, size_t from_height, size_t to_width, size_t to_height, bool bilinear)
+{
+    if (from_width == to_width && from_height == to_height) return 0;
+    return taps_bytes(from_width, to_width, bilinear) + taps_bytes(from_height, to_height, bilinear) +
+           to_width * from_height * sizeof(float);
+}
+
 int32_t nst_plane_resample(nst_ctx *ctx, const float *from, size_t from_width, size_t from_height, float *to, size_t to_width,
                            size_t to_height, bool bilinear, nst_error *error)
 {
@@ -221,6 +244,13 @@ static int32_t fill_resampled(nst_image *to, const nst_image *from, nst_error *e
     nst_free(&ctx->memory, weighted);
     close_resampler(&r);
     return status;
+}
+
+size_t nst_image_resample_bytes(const nst_image *image, size_t width, size_t height)
+{
+    size_t weighted = image->has_alpha ? (size_t)image->width * image->height * sizeof(float) : 0;
+    if (image->width == width && image->height == height) return 0;
+    return weighted + nst_plane_resample_bytes(image->width, image->height, width, height, false);
 }
 
 int32_t nst_image_resample(const nst_image *image, size_t width, size_t height, nst_image **out, nst_error *error)

@@ -1,17 +1,27 @@
 #include "loss/loss.h"
 
+double nst_loss_finish(nst_loss *loss)
+{
+    loss->value = loss->weight * loss->factor * loss->class->finish(loss);
+    return loss->value;
+}
+
+void nst_loss_seed(nst_loss *loss, const nst_tile *tile, const void *features, void *gradient)
+{
+    double scale = loss->weight * loss->factor;
+    if (scale != 0) loss->class->seed(loss, tile, scale, features, gradient);
+}
+
 double nst_loss_evaluate(nst_loss *loss, const void *features)
 {
     nst_tile whole = nst_tile_whole(loss->shape);
     loss->class->begin(loss);
     loss->class->accumulate(loss, &whole, features);
-    loss->value = loss->weight * loss->factor * loss->class->finish(loss);
-    return loss->value;
+    return nst_loss_finish(loss);
 }
 
 void nst_loss_differentiate(nst_loss *loss, const void *features, void *gradient)
 {
     nst_tile whole = nst_tile_whole(loss->shape);
-    double scale = loss->weight * loss->factor;
-    if (scale != 0) loss->class->seed(loss, &whole, scale, features, gradient);
+    nst_loss_seed(loss, &whole, features, gradient);
 }

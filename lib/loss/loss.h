@@ -22,19 +22,6 @@ typedef struct nst_loss_tools {
     const nst_exec *exec;
 } nst_loss_tools;
 
-/* Features at hand. They may be those of a whole layer or of a part of it with some surroundings; `region` is what counts of them, and
- * (row, column) is where in the whole layer it begins. The tiles of a layer cover it once, in any order. */
-typedef struct nst_tile {
-    nst_shape shape; /* of the features in memory */
-    nst_region region;
-    size_t row, column;
-} nst_tile;
-
-static inline nst_tile nst_tile_whole(nst_shape shape)
-{
-    return (nst_tile){shape, nst_region_whole(shape), 0, 0};
-}
-
 typedef struct nst_loss nst_loss;
 
 typedef struct nst_loss_class {
@@ -75,9 +62,13 @@ struct nst_loss {
 
 extern const nst_loss_class nst_loss_content, nst_loss_gram, nst_loss_tv;
 
-/* Whole features at once: begin, accumulate, finish. Stores and returns loss->value. */
+/* Stores and returns loss->value, after begin() and accumulate() of all tiles. */
+double nst_loss_finish(nst_loss *loss);
+/* gradient += d value / d features of a tile. */
+void nst_loss_seed(nst_loss *loss, const nst_tile *tile, const void *features, void *gradient);
+
+/* Whole features at once: begin, accumulate, finish; seed. */
 double nst_loss_evaluate(nst_loss *loss, const void *features);
-/* gradient += d value / d features. */
 void nst_loss_differentiate(nst_loss *loss, const void *features, void *gradient);
 
 #endif

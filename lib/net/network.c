@@ -44,11 +44,17 @@ static const nst_real *convert(const float *from, size_t count, nst_real **to)
     return begin;
 }
 
-static int32_t take_convs(nst_network *network, const nst_weights *weights, size_t count, nst_error *error)
+static size_t converted_values(const nst_weights *weights, size_t count)
 {
     size_t total = 0;
-    nst_real *to;
     for (size_t i = 0; i < count; i++) total += conv_values(&weights->convs[i]);
+    return total;
+}
+
+static int32_t take_convs(nst_network *network, const nst_weights *weights, size_t count, nst_error *error)
+{
+    size_t total = converted_values(weights, count);
+    nst_real *to;
     to = network->storage = nst_alloc_array(&network->ctx->memory, total, sizeof *to);
     if (!to) return nst_fail_nomem(error, "the weights");
     for (size_t i = 0; i < count; i++) {
@@ -59,6 +65,13 @@ static int32_t take_convs(nst_network *network, const nst_weights *weights, size
     return NST_OK;
 }
 #else
+static size_t converted_values(const nst_weights *weights, size_t count)
+{
+    (void)weights;
+    (void)count;
+    return 0;
+}
+
 /* The model's own arrays serve as they are. */
 static int32_t take_convs(nst_network *network, const nst_weights *weights, size_t count, nst_error *error)
 {
@@ -87,7 +100,7 @@ static int32_t fill(nst_network *network, const nst_weights *weights, size_t dee
     network->conv_count = convs;
     fold_input(weights, network->config.preprocessing, network->input_weight, network->input_bias);
     network->input = (nst_conv){3, 3, 1, NST_PAD_ZERO, network->input_weight, network->input_bias, {NULL, NULL}};
-    return take_convs(network, weights, convs, error);
+    return NST_OK;
 }
 
 /* ---- packed filters ---- */
@@ -145,20 +158,54 @@ int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config
     network->ctx = ctx;
     network->model = nst_model_ref(model);
     network->config = *config;
+    atomic_init(&network->references, 1);
     status = fill(network, &model->weights, deepest, error);
+    if (status >= 0) status = take_convs(network, &model->weights, network->conv_count, error);
     if (status >= 0 && kernels && config->pack) status = pack(network, kernels, exec, error);
     if (status < 0) nst_network_free(network);
     else *out = network;
     return status;
 }
 
+nst_network *nst_network_ref(nst_network *network)
+{
+    if (network) atomic_fetch_add(&network->references, 1);
+    return network;
+}
+
 void nst_network_free(nst_network *network)
 {
-    if (!network) return;
+    if (!network || atomic_fetch_sub(&network->references, 1) != 1) return;
     nst_model_unref(network->model);
     nst_free(&network->ctx->memory, network->packed);
     nst_free(&network->ctx->memory, network->storage);
     nst_free(&network->ctx->memory, network);
+}
+
+/* That filters will be packed is told by pointers that point nowhere in particular. */
+static void mark_packed(nst_conv *conv, const nst_kernels *kernels)
+{
+    for (int way = NST_FORWARD; way <= NST_BACKWARD; way++)
+        if (kernels->conv_packed_bytes(conv, (nst_direction)way) > 0) conv->packed[way] = conv;
+}
+
+int32_t nst_network_describe(const nst_model *model, const nst_network_config *config, size_t deepest, const nst_kernels *kernels,
+                             nst_network *out, nst_error *error)
+{
+    int32_t status;
+    memset(out, 0, sizeof *out);
+    out->config = *config;
+    status = fill(out, &model->weights, deepest, error);
+    if (status < 0 || !config->pack) return status;
+    mark_packed(&out->input, kernels);
+    for (size_t i = 0; i < out->conv_count; i++) mark_packed(&out->convs[i], kernels);
+    return NST_OK;
+}
+
+size_t nst_network_bytes(const nst_network *described, const nst_model *model, const nst_kernels *kernels)
+{
+    size_t packed = described->config.pack ? nst_network_packed_bytes(described, kernels) : 0;
+    return sizeof *described + converted_values(&model->weights, described->conv_count) * sizeof(nst_real) + packed;
 }
 
 nst_real nst_network_pool_scale(const nst_network_config *config)

@@ -15,6 +15,7 @@ typedef struct nst_network_config {
 } nst_network_config;
 
 typedef struct nst_network {
+    _Atomic uint32_t references;
     nst_ctx *ctx;
     nst_model *model;
     nst_network_config config;
@@ -33,7 +34,14 @@ typedef struct nst_network {
 /* Layers 0 .. `deepest` of the model. Where `kernels` is given and config->pack says so, filters are packed for it, both ways. */
 int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config *config, size_t deepest, const nst_kernels *kernels,
                         const nst_exec *exec, nst_network **out, nst_error *error);
+nst_network *nst_network_ref(nst_network *network);
+/* Gives one reference back; NULL is allowed. */
 void nst_network_free(nst_network *network);
+/* The same without memory, for asking about shapes and sizes: it can compute nothing, and nothing is to be freed. */
+int32_t nst_network_describe(const nst_model *model, const nst_network_config *config, size_t deepest, const nst_kernels *kernels,
+                             nst_network *out, nst_error *error);
+/* What nst_network_new() takes. */
+size_t nst_network_bytes(const nst_network *described, const nst_model *model, const nst_kernels *kernels);
 
 /* Bytes that the packed filters of all layers take, or would take. */
 size_t nst_network_packed_bytes(const nst_network *network, const nst_kernels *kernels);

@@ -7,6 +7,7 @@
 struct nst_pass {
     nst_pass_config config;
     nst_plan plan;
+    size_t taken[NST_MAX_BUFFERS]; /* bytes of the buffers, of the largest size */
     void *buffers[NST_MAX_BUFFERS];
     bool tapped[NST_MAX_LAYERS];
 };
@@ -37,7 +38,18 @@ static bool take_memory(nst_pass *pass)
 {
     for (size_t i = NST_BUFFER_NONE + 1; i < pass->plan.buffer_count; i++)
         if (!(pass->buffers[i] = nst_alloc(&pass->config.ctx->memory, pass->plan.bytes[i]))) return false;
+    memcpy(pass->taken, pass->plan.bytes, sizeof pass->taken);
     return true;
+}
+
+int32_t nst_pass_bytes(const nst_pass_config *config, size_t *bytes, size_t *recomputed, nst_error *error)
+{
+    nst_plan plan;
+    int32_t status = nst_plan_make(config, &plan, error);
+    if (status < 0) return status;
+    *bytes = sizeof(nst_pass) + nst_plan_bytes(&plan);
+    *recomputed = plan.steps[0].again;
+    return NST_OK;
 }
 
 int32_t nst_pass_new(const nst_pass_config *config, nst_pass **out, nst_error *error)
@@ -53,6 +65,7 @@ int32_t nst_pass_new(const nst_pass_config *config, nst_pass **out, nst_error *e
     pass->plan = plan;
     memcpy(pass->tapped, config->tapped, config->network->layer_count * sizeof *config->tapped);
     pass->config.tapped = pass->tapped;
+    pass->config.other_count = 0;
     if (!take_memory(pass)) {
         nst_pass_free(pass);
         return nst_fail_nomem(error, "the network's features");
@@ -66,6 +79,26 @@ void nst_pass_free(nst_pass *pass)
     if (!pass) return;
     for (size_t i = 0; i < NST_MAX_BUFFERS; i++) nst_free(&pass->config.ctx->memory, pass->buffers[i]);
     nst_free(&pass->config.ctx->memory, pass);
+}
+
+/* Which steps there are and in which buffers they work does not depend on the size. */
+int32_t nst_pass_resize(nst_pass *pass, size_t width, size_t height)
+{
+    nst_pass_config config = pass->config;
+    nst_plan plan;
+    nst_error unused;
+    int32_t status = NST_OK;
+    if (width == config.width && height == config.height) return NST_OK;
+    config.width = width;
+    config.height = height;
+    config.other_count = 0;
+    status = nst_plan_make(&config, &plan, &unused);
+    for (size_t i = 0; i < plan.buffer_count && status >= 0; i++)
+        if (plan.bytes[i] > pass->taken[i]) status = NST_ERR_INTERNAL;
+    if (status < 0) return status;
+    pass->config = config;
+    pass->plan = plan;
+    return NST_OK;
 }
 
 /* ---- forward ---- */
@@ -87,18 +120,17 @@ static void *enter(nst_pass *pass, const nst_real *image)
 {
     const nst_pass_config *config = &pass->config;
     nst_shape shape = {3, config->height, config->width};
-    void *imported = pass->buffers[NST_BUFFER_TURN0], *entered = pass->buffers[NST_BUFFER_TURN1];
+    void *imported = pass->buffers[NST_BUFFER_TURN0], *entered = pass->buffers[pass->plan.entered];
     config->kernels->import_planar(config->exec, shape, image, imported);
     run_conv(pass, &config->network->input, shape, imported, false, NULL, entered);
     return entered;
 }
 
-static void forward_step(nst_pass *pass, const nst_step *step)
+static void forward_step(nst_pass *pass, const nst_step *step, void *y, void *notes)
 {
     const nst_kernels *kernels = pass->config.kernels;
     nst_shape shape = shape_of(pass, step->first);
     const void *x = pass->buffers[step->from];
-    void *y = pass->buffers[step->to], *notes = pass->buffers[step->notes];
     switch (step->kind) {
     case NST_STEP_CONV: run_conv(pass, conv_of(pass, step->first), shape, x, false, NULL, y); break;
     case NST_STEP_CONV_RELU: run_conv(pass, conv_of(pass, step->first), shape, x, true, notes, y); break;
@@ -118,7 +150,7 @@ int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn o
         const nst_step *step = &pass->plan.steps[i];
         int32_t status;
         if (cancelled(pass)) return NST_ERR_CANCELLED;
-        forward_step(pass, step);
+        forward_step(pass, step, pass->buffers[step->to], pass->buffers[step->notes]);
         if (!pass->tapped[step->last]) continue;
         status = observe(user, step->last, shape_of(pass, step->last), pass->buffers[step->to]);
         if (status < 0) return status;
@@ -173,6 +205,14 @@ static void backward_step(nst_pass *pass, const nst_step *step, turns *g)
     }
 }
 
+/* What the step had computed: kept, or computed again in the free buffer. */
+static const void *output_of(nst_pass *pass, const nst_step *step, const turns *g)
+{
+    if (!step->again) return pass->buffers[step->to];
+    forward_step(pass, step, g->other, NULL);
+    return g->other;
+}
+
 int32_t nst_pass_backward(nst_pass *pass, nst_inject_fn inject, void *user, nst_real *gradient)
 {
     const nst_pass_config *config = &pass->config;
@@ -183,7 +223,7 @@ int32_t nst_pass_backward(nst_pass *pass, nst_inject_fn inject, void *user, nst_
         const nst_step *step = &pass->plan.steps[i];
         if (cancelled(pass)) return NST_ERR_CANCELLED;
         if (pass->tapped[step->last]) {
-            int32_t status = inject(user, step->last, shape_of(pass, step->last), pass->buffers[step->to], g.at);
+            int32_t status = inject(user, step->last, shape_of(pass, step->last), output_of(pass, step, &g), g.at);
             if (status < 0) return status;
         }
         backward_step(pass, step, &g);
@@ -208,9 +248,10 @@ static void forward_layer(nst_pass *pass, size_t i, const void *x, void *y)
 const char *nst_pass_non_finite_layer(nst_pass *pass, const nst_real *image)
 {
     const nst_pass_config *config = &pass->config;
-    turns features = {enter(pass, image), pass->buffers[NST_BUFFER_TURN0]};
+    turns features = {pass->buffers[NST_BUFFER_TURN1], pass->buffers[NST_BUFFER_TURN0]};
+    const void *entered = enter(pass, image);
     for (size_t i = 0; i < pass->plan.depth; i++) {
-        forward_layer(pass, i, features.at, features.other);
+        forward_layer(pass, i, i ? features.at : entered, features.other);
         turn(&features);
         if (!config->kernels->all_finite(config->exec, shape_of(pass, i), features.at)) return config->network->layers[i].name;
     }

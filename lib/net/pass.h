@@ -16,6 +16,11 @@ typedef struct nst_pass nst_pass;
 typedef int32_t (*nst_observe_fn)(void *user, size_t layer, nst_shape shape, const void *features);
 typedef int32_t (*nst_inject_fn)(void *user, size_t layer, nst_shape shape, const void *features, void *gradient);
 
+/* Of an image, or a tile of one. */
+typedef struct nst_extent {
+    size_t width, height;
+} nst_extent;
+
 typedef struct nst_pass_config {
     nst_ctx *ctx;
     const nst_kernels *kernels;
@@ -24,12 +29,19 @@ typedef struct nst_pass_config {
     size_t width, height;
     const bool *tapped; /* one per layer of the network */
     bool backward;      /* false: nothing is kept for a way back */
+    bool recompute;     /* the first layer's output, the widest, is computed again on the way back instead of kept */
     const _Atomic int *cancel; /* polled before every layer; NULL: never */
+    const nst_extent *others;  /* sizes that the pass will be resized to, none larger than `width` or `height` */
+    size_t other_count;
 } nst_pass_config;
 
+/* Bytes that a pass takes, and layers whose features it computes again. The errors of nst_pass_new(). */
+int32_t nst_pass_bytes(const nst_pass_config *config, size_t *bytes, size_t *recomputed, nst_error *error);
 /* NST_ERR_INVALID_ARG, naming the smallest size, if the image is too small for the deepest layer. */
 int32_t nst_pass_new(const nst_pass_config *config, nst_pass **out, nst_error *error);
 void nst_pass_free(nst_pass *pass);
+/* From now on images of another size, one of those it was made for (else NST_ERR_INTERNAL, where there is not enough memory for it). */
+int32_t nst_pass_resize(nst_pass *pass, size_t width, size_t height);
 
 /* image (3, height, width): RGB 0..1, planar. NST_ERR_CANCELLED, or what observe() returned if negative. */
 int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn observe, void *user);

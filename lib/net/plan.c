@@ -1,6 +1,9 @@
 /* What lives where. On the way forward features take turns in two buffers. With a way back these are kept besides: the outputs of tapped
  * layers, of a ReLU one bit a value, of a maximum pooling the codes of its places, of an L2 pooling both its sides.
  *
+ * To save memory the first step's output need not be kept: it is the widest, and cheap to compute again from the preprocessed image,
+ * which is kept instead.
+ *
  * Layers that nobody looks into are computed together: a convolution with its ReLU, and these with a maximum pooling where the level
  * has a kernel for it. */
 #include "net/plan.h"
@@ -43,6 +46,19 @@ static bool is_kept(const nst_pass_config *config, const nst_plan *plan, size_t 
     return config->backward && (config->tapped[layer] || pools_by_l2(config, plan, layer) || pools_by_l2(config, plan, layer + 1));
 }
 
+static size_t image_bytes(const nst_pass_config *config)
+{
+    return config->kernels->feature_bytes((nst_shape){3, config->height, config->width});
+}
+
+/* The first step alone needs nothing but the image. */
+static bool is_computed_again(const nst_pass_config *config, const nst_plan *plan, const nst_step *step)
+{
+    size_t behind = step->last + 1;
+    if (!config->recompute || step->first > 0 || !is_kept(config, plan, step->last) || pools_by_l2(config, plan, behind)) return false;
+    return image_bytes(config) < config->kernels->feature_bytes(shape_of(config, step->last));
+}
+
 /* ---- buffers ---- */
 
 static void raise(size_t *maximum, size_t value)
@@ -73,13 +89,20 @@ static size_t turn_after(const nst_step *step)
     return step->from == NST_BUFFER_TURN0 ? NST_BUFFER_TURN1 : NST_BUFFER_TURN0;
 }
 
+static size_t output_bytes(const nst_pass_config *config, size_t layer)
+{
+    return config->kernels->feature_bytes(shape_of(config, layer));
+}
+
 static void plan_steps(const nst_pass_config *config, nst_plan *plan)
 {
-    size_t from = NST_BUFFER_TURN1; /* the preprocessed image; as imported it is in the other */
+    size_t from = plan->entered = NST_BUFFER_TURN1; /* the preprocessed image; as imported it is in the other */
     for (size_t layer = 0; layer < plan->depth; layer = plan->steps[plan->step_count - 1].last + 1) {
         nst_step step = step_from(config, plan, layer);
+        step.again = is_computed_again(config, plan, &step);
+        if (step.again) from = plan->entered = add_buffer(plan, image_bytes(config));
         step.from = from;
-        if (is_kept(config, plan, step.last)) step.to = add_buffer(plan, config->kernels->feature_bytes(shape_of(config, step.last)));
+        if (!step.again && is_kept(config, plan, step.last)) step.to = add_buffer(plan, output_bytes(config, step.last));
         else step.to = turn_after(&step);
         step.notes = add_notes(config, plan, &step);
         from = step.to;
@@ -92,7 +115,7 @@ static void plan_shared(const nst_pass_config *config, nst_plan *plan)
 {
     const nst_network *network = config->network;
     const nst_kernels *kernels = config->kernels;
-    size_t widest = kernels->feature_bytes((nst_shape){3, config->height, config->width});
+    size_t widest = image_bytes(config);
     size_t workspace = kernels->conv_workspace(&network->input, config->height, config->width, config->exec->strands);
     for (size_t i = 0; i < plan->depth; i++) {
         nst_shape shape = shape_of(config, i);
@@ -151,9 +174,8 @@ static bool sum_bytes(const nst_plan *plan, size_t *sum)
     return true;
 }
 
-int32_t nst_plan_make(const nst_pass_config *config, nst_plan *plan, nst_error *error)
+static int32_t make_for_size(const nst_pass_config *config, nst_plan *plan, nst_error *error)
 {
-    size_t sum;
     int32_t status;
     *plan = (nst_plan){.depth = deepest_tapped(config), .buffer_count = NST_BUFFER_KEPT};
     if (plan->depth == 0) return nst_fail(error, NST_ERR_INTERNAL, "a pass without a tapped layer");
@@ -161,9 +183,32 @@ int32_t nst_plan_make(const nst_pass_config *config, nst_plan *plan, nst_error *
     if (status < 0) return status;
     plan_steps(config, plan);
     plan_shared(config, plan);
-    if (!sum_bytes(plan, &sum))
-        return nst_fail(error, NST_ERR_LIMIT, "an image of %zux%zu is too large", config->width, config->height);
     return NST_OK;
+}
+
+/* Smaller sizes need less, but for workspaces of kernels that work in another way then. */
+static int32_t cover_others(const nst_pass_config *config, nst_plan *plan, nst_error *error)
+{
+    nst_pass_config other = *config;
+    int32_t status = NST_OK;
+    for (size_t i = 0; i < config->other_count && status >= 0; i++) {
+        nst_plan smaller;
+        other.width = config->others[i].width;
+        other.height = config->others[i].height;
+        status = make_for_size(&other, &smaller, error);
+        for (size_t k = 0; k < plan->buffer_count && status >= 0; k++) raise(&plan->bytes[k], smaller.bytes[k]);
+    }
+    return status;
+}
+
+int32_t nst_plan_make(const nst_pass_config *config, nst_plan *plan, nst_error *error)
+{
+    size_t sum;
+    int32_t status = make_for_size(config, plan, error);
+    if (status >= 0) status = cover_others(config, plan, error);
+    if (status >= 0 && !sum_bytes(plan, &sum))
+        return nst_fail(error, NST_ERR_LIMIT, "an image of %zux%zu is too large", config->width, config->height);
+    return status;
 }
 
 size_t nst_plan_bytes(const nst_plan *plan)

@@ -22,10 +22,12 @@ typedef struct nst_step {
     size_t first, last; /* layers computed; what is between is not there */
     size_t from, to;    /* buffers of the input and of the output */
     size_t notes;       /* buffer of a ReLU's mask or of a maximum pooling's codes, for the way back */
+    bool again;         /* the output is not kept but computed once more on the way back */
 } nst_step;
 
 typedef struct nst_plan {
     size_t depth; /* layers computed: down to the deepest tapped one */
+    size_t entered; /* buffer of the preprocessed image */
     nst_step steps[NST_MAX_LAYERS];
     size_t step_count;
     size_t bytes[NST_MAX_BUFFERS]; /* of every buffer; of NST_BUFFER_NONE: 0 */

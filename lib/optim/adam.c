@@ -31,6 +31,12 @@ static bool acquire(nst_optimizer *o)
     return a->first && a->second && a->average;
 }
 
+static size_t bytes(const nst_optim_config *config, size_t n)
+{
+    (void)config;
+    return 3 * nst_optimizer_vector_bytes(n);
+}
+
 static void release(nst_optimizer *o)
 {
     nst_free(o->memory, self(o)->first);
@@ -123,6 +129,7 @@ const nst_optimizer_ops nst_adam_ops = {
     .struct_size = sizeof(adam),
     .always_boxed = true,
     .acquire = acquire,
+    .bytes = bytes,
     .release = release,
     .step = step,
     .objective_changed = objective_changed,

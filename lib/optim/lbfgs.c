@@ -65,6 +65,13 @@ static bool acquire(nst_optimizer *o)
     return false;
 }
 
+static size_t bytes(const nst_optim_config *config, size_t n)
+{
+    size_t wanted = (size_t)config->history, spare = config->history_precision != NST_PRECISION_FP32;
+    size_t numbers = 2 * nst_optimizer_values_bytes(n, config->history_precision);
+    return nst_optimizer_vector_bytes(n) + wanted * (sizeof(double) + sizeof(pair)) + (wanted + spare) * numbers;
+}
+
 static void release(nst_optimizer *o)
 {
     lbfgs *l = self(o);
@@ -289,6 +296,7 @@ static int32_t visit_state(nst_optimizer *o, const nst_state_visitor *visitor)
 const nst_optimizer_ops nst_lbfgs_ops = {
     .struct_size = sizeof(lbfgs),
     .acquire = acquire,
+    .bytes = bytes,
     .release = release,
     .step = step,
     .objective_changed = objective_changed,

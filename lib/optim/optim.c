@@ -75,6 +75,12 @@ void nst_optimizer_free(nst_optimizer *o)
     nst_free(o->memory, o);
 }
 
+size_t nst_optimizer_bytes(const nst_optim_config *config, size_t n)
+{
+    const nst_optimizer_ops *ops = find_ops(config->kind);
+    return ops->struct_size + 4 * nst_optimizer_vector_bytes(n) + ops->bytes(config, n);
+}
+
 int32_t nst_optimizer_begin(nst_optimizer *o)
 {
     uint32_t before = o->evaluations;
@@ -246,8 +252,8 @@ void nst_optimizer_clip(const nst_optimizer *o, nst_real *x)
 
 void *nst_optimizer_alloc_values(const nst_optimizer *o, nst_precision precision)
 {
-    size_t size, value = precision == NST_PRECISION_BF16 ? sizeof(uint16_t) : sizeof(nst_real);
-    return nst_size_mul(o->problem.n, value, &size) ? nst_alloc_zero(o->memory, size) : NULL;
+    size_t size;
+    return nst_size_mul(o->problem.n, nst_optimizer_value_bytes(precision), &size) ? nst_alloc_zero(o->memory, size) : NULL;
 }
 
 nst_real *nst_optimizer_alloc_vector(const nst_optimizer *o)

@@ -47,6 +47,8 @@ typedef struct nst_optimizer nst_optimizer;
 int32_t nst_optimizer_new(nst_ctx *ctx, const nst_kernels *kernels, const nst_exec *exec, const nst_optim_config *config,
                           const nst_problem *problem, const nst_real *x, nst_optimizer **out, nst_error *error);
 void nst_optimizer_free(nst_optimizer *optimizer);
+/* What an optimiser of n variables takes, all its life. */
+size_t nst_optimizer_bytes(const nst_optim_config *config, size_t n);
 
 /* Evaluates f and gradient at the present x if that has not been done since new() or restart(). */
 int32_t nst_optimizer_begin(nst_optimizer *optimizer);

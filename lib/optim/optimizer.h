@@ -9,6 +9,7 @@ typedef struct nst_optimizer_ops {
     size_t struct_size;
     bool always_boxed;                                      /* iterates stay in [lower, upper] without set_bounded() */
     bool (*acquire)(nst_optimizer *optimizer);              /* takes its memory; false: refused, release() follows */
+    size_t (*bytes)(const nst_optim_config *config, size_t n); /* what acquire() takes */
     void (*release)(nst_optimizer *optimizer);
     int32_t (*step)(nst_optimizer *optimizer);              /* f and gradient belong to x when it is called */
     void (*objective_changed)(nst_optimizer *optimizer);
@@ -50,6 +51,19 @@ void nst_optimizer_scale(const nst_optimizer *optimizer, double alpha, nst_real 
 void nst_optimizer_copy(const nst_optimizer *optimizer, const nst_real *from, nst_real *to);
 void nst_optimizer_clip(const nst_optimizer *optimizer, nst_real *x);
 
+/* What n numbers of a precision take. */
+static inline size_t nst_optimizer_value_bytes(nst_precision precision)
+{
+    return precision == NST_PRECISION_BF16 ? sizeof(uint16_t) : sizeof(nst_real);
+}
+static inline size_t nst_optimizer_values_bytes(size_t n, nst_precision precision)
+{
+    return n * nst_optimizer_value_bytes(precision);
+}
+static inline size_t nst_optimizer_vector_bytes(size_t n)
+{
+    return nst_optimizer_values_bytes(n, NST_PRECISION_FP32);
+}
 /* (n), zeroed; NULL when refused */
 nst_real *nst_optimizer_alloc_vector(const nst_optimizer *optimizer);
 void *nst_optimizer_alloc_values(const nst_optimizer *optimizer, nst_precision precision);

@@ -308,6 +308,23 @@ static int32_t read_options(restoring *r, nst_options *options)
     return status;
 }
 
+/* Under a limit the plan chose how many pairs there are and of how many bits, and where other things lie in memory it might choose
+ * otherwise: the file decides. */
+static void adopt_pairs(const restoring *r, nst_session *session)
+{
+    nst_optim_config *config = &session->settings.optim;
+    const nst_tensor_entry *first = nst_tensor_list_find(&r->list, "optimizer/s0");
+    int count = first != NULL;
+    if (session->settings.memory_limit == 0 || config->kind != NST_OPTIMIZER_LBFGS || !first) return;
+    for (int most = (int)nst_option_number(session->options, NST_OPT_HISTORY); count < most; count++) {
+        char name[32];
+        snprintf(name, sizeof name, "optimizer/s%d", count);
+        if (!nst_tensor_list_find(&r->list, name)) break;
+    }
+    config->history = count;
+    config->history_precision = first->dtype == NST_DTYPE_BF16 ? NST_PRECISION_BF16 : NST_PRECISION_FP32;
+}
+
 /* What the options ask for must lie in the file before memory is taken for it. */
 static int32_t check_demand(const restoring *r, const nst_session *session)
 {
@@ -351,6 +368,7 @@ static int32_t read_state(restoring *r, nst_session *session)
     status = visit_session(session, &visitor);
     if (status < 0) return status;
     past = session->past_evaluations;
+    adopt_pairs(r, session);
     status = check_demand(r, session);
     if (status >= 0) status = open_blank(session, r->error);
     session->past_evaluations = past;

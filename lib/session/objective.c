@@ -23,14 +23,17 @@ struct nst_objective {
     nst_loss_tools tools;
     nst_exec exec;
     nst_network *network;
-    nst_pass *pass; /* NULL when there is no loss on features */
+    bool tapped[NST_MAX_LAYERS], any_tapped;
+    nst_walk *walk; /* NULL: no loss on features, or at rest */
+    size_t room;
+    bool recompute;
+    const _Atomic int *cancel;
     part parts[NST_MAX_TERMS];
     size_t part_count;
     void *blended[NST_MAX_TERMS]; /* targets blended of several styles */
     size_t blended_count;
     void *workspace;
     size_t width, height;
-    double sum; /* of the evaluation in progress */
     const char *trouble;
 };
 
@@ -66,6 +69,7 @@ static void add_part(nst_objective *objective, const loss_entry *entry, size_t p
     if (layer != NST_PIXELS) shape = nst_network_shape(objective->network, layer, objective->width, objective->height);
     objective->parts[objective->part_count++] =
         (part){.loss = {.class = entry->class, .tools = objective->tools, .shape = shape}, .source = entry->source, .layer = layer};
+    if (layer != NST_PIXELS) objective->tapped[layer] = objective->any_tapped = true;
 }
 
 static void list_parts(nst_objective *objective, const nst_settings *settings)
@@ -92,27 +96,39 @@ void nst_objective_reweight(nst_objective *objective, const nst_settings *settin
 
 /* ---- making ---- */
 
-static int32_t make_pass(nst_objective *objective, const _Atomic int *cancel, nst_error *error)
+static nst_pass_config walk_config(const nst_objective *objective)
 {
-    bool tapped[NST_MAX_LAYERS] = {false}, any = false;
-    nst_pass_config config = {objective->ctx, objective->tools.kernels, objective->tools.exec, objective->network, objective->width,
-                              objective->height, tapped, true, cancel};
-    for (size_t i = 0; i < objective->part_count; i++)
-        if (objective->parts[i].layer != NST_PIXELS) any = tapped[objective->parts[i].layer] = true;
-    return any ? nst_pass_new(&config, &objective->pass, error) : NST_OK;
+    return (nst_pass_config){.ctx = objective->ctx, .kernels = objective->tools.kernels, .exec = objective->tools.exec,
+                             .network = objective->network, .width = objective->width, .height = objective->height,
+                             .tapped = objective->tapped, .backward = true, .recompute = objective->recompute,
+                             .cancel = objective->cancel};
+}
+
+static int32_t make_walk(nst_objective *objective, nst_error *error)
+{
+    nst_pass_config config = walk_config(objective);
+    return objective->any_tapped ? nst_walk_new(&config, objective->room, &objective->walk, error) : NST_OK;
+}
+
+static size_t workspace_bytes(const nst_objective *objective)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < objective->part_count; i++) {
+        const nst_loss *loss = &objective->parts[i].loss;
+        size_t wanted = loss->class->workspace_bytes(&objective->tools, loss->shape);
+        if (wanted > largest) largest = wanted;
+    }
+    return largest;
 }
 
 static int32_t take_states(nst_objective *objective, nst_error *error)
 {
-    size_t workspace = 0;
     for (size_t i = 0; i < objective->part_count; i++) {
         nst_loss *loss = &objective->parts[i].loss;
-        size_t wanted = loss->class->workspace_bytes(&objective->tools, loss->shape);
         loss->state = nst_alloc(&objective->ctx->memory, loss->class->state_bytes(loss->shape));
         if (!loss->state) return nst_fail_nomem(error, "the losses");
-        if (wanted > workspace) workspace = wanted;
     }
-    objective->workspace = nst_alloc(&objective->ctx->memory, workspace);
+    objective->workspace = nst_alloc(&objective->ctx->memory, workspace_bytes(objective));
     if (!objective->workspace) return nst_fail_nomem(error, "the losses");
     for (size_t i = 0; i < objective->part_count; i++) objective->parts[i].loss.workspace = objective->workspace;
     return NST_OK;
@@ -120,108 +136,157 @@ static int32_t take_states(nst_objective *objective, nst_error *error)
 
 /* ---- targets ---- */
 
-static size_t list_requests(const nst_objective *objective, loss_source source, nst_target_request requests[NST_MAX_TERMS])
-{
-    size_t count = 0;
-    for (size_t i = 0; i < objective->part_count; i++)
-        if (objective->parts[i].source == source)
-            requests[count++] = (nst_target_request){objective->parts[i].loss.class, objective->parts[i].layer};
-    return count;
-}
+/* What is asked of one image, and for whom: parts[i] wants requests[i]. */
+typedef struct order {
+    nst_target_request requests[NST_MAX_TERMS];
+    size_t parts[NST_MAX_TERMS];
+    nst_target_job job;
+} order;
 
-static void set_targets(nst_objective *objective, nst_targets *targets, loss_source source, int image, size_t width, size_t height)
+/* `image`: NST_CONTENT_IMAGE or a style. */
+static void make_order(const nst_objective *objective, const nst_targets *targets, const nst_settings *settings, int image, order *o)
 {
+    loss_source source = image == NST_CONTENT_IMAGE ? OF_CONTENT : OF_STYLES;
+    o->job = (nst_target_job){.tools = &objective->tools, .network = objective->network, .image = image, .width = objective->width,
+                              .height = objective->height, .room = objective->room, .requests = o->requests};
+    if (source == OF_STYLES)
+        nst_schedule_style_size(targets->styles[image], settings->style_scale, objective->width, objective->height, &o->job.width,
+                                &o->job.height);
     for (size_t i = 0; i < objective->part_count; i++) {
-        part *p = &objective->parts[i];
-        nst_target_request request = {p->loss.class, p->layer};
-        if (p->source == source)
-            p->loss.target = nst_targets_find(targets, &objective->network->config, image, width, height, &request);
+        if (objective->parts[i].source != source) continue;
+        o->parts[o->job.count] = i;
+        o->requests[o->job.count++] = (nst_target_request){objective->parts[i].loss.class, objective->parts[i].layer};
     }
 }
 
-static int32_t prepare_content(nst_objective *objective, nst_targets *targets, const _Atomic int *cancel, nst_error *error)
+static void set_targets(nst_objective *objective, nst_targets *targets, const order *o)
 {
-    nst_target_request requests[NST_MAX_TERMS];
-    size_t count = list_requests(objective, OF_CONTENT, requests);
-    int32_t status = nst_targets_prepare(targets, &objective->tools, objective->network, NST_CONTENT_IMAGE, objective->width,
-                                         objective->height, requests, count, cancel, error);
-    if (status >= 0) set_targets(objective, targets, OF_CONTENT, NST_CONTENT_IMAGE, objective->width, objective->height);
-    return status;
+    for (size_t i = 0; i < o->job.count; i++)
+        objective->parts[o->parts[i]].loss.target = nst_targets_find(targets, &o->job, i);
 }
 
-static int32_t blend_style(nst_objective *objective, nst_targets *targets, int image, double weight, size_t width, size_t height)
+static size_t target_bytes(const nst_objective *objective, const part *p)
 {
-    size_t slot = 0;
-    for (size_t i = 0; i < objective->part_count; i++) {
-        part *p = &objective->parts[i];
-        nst_target_request request = {p->loss.class, p->layer};
-        if (p->source != OF_STYLES) continue;
+    return p->loss.class->target_bytes(objective->tools.kernels, p->loss.shape);
+}
+
+static int32_t blend_style(nst_objective *objective, nst_targets *targets, const order *o, double weight)
+{
+    for (size_t i = 0; i < o->job.count; i++) {
+        part *p = &objective->parts[o->parts[i]];
         if (!p->loss.target) {
-            void *blank = nst_alloc_zero(&objective->ctx->memory, p->loss.class->target_bytes(objective->tools.kernels, p->loss.shape));
+            void *blank = nst_alloc_zero(&objective->ctx->memory, target_bytes(objective, p));
             if (!blank) return NST_ERR_NOMEM;
             objective->blended[objective->blended_count++] = blank;
             p->loss.target = blank;
         }
-        p->loss.class->target_blend(p->loss.shape, weight,
-                                    nst_targets_find(targets, &objective->network->config, image, width, height, &request),
-                                    objective->blended[slot++]);
+        p->loss.class->target_blend(p->loss.shape, weight, nst_targets_find(targets, &o->job, i), objective->blended[i]);
     }
     return NST_OK;
 }
 
-static int32_t prepare_style(nst_objective *objective, nst_targets *targets, const nst_settings *settings, uint32_t image,
-                             const _Atomic int *cancel, nst_error *error)
+static int32_t prepare_image(nst_objective *objective, nst_targets *targets, const nst_settings *settings, int image,
+                             nst_error *error)
 {
-    nst_target_request requests[NST_MAX_TERMS];
-    size_t count = list_requests(objective, OF_STYLES, requests), width, height;
+    order o;
     int32_t status;
-    nst_schedule_style_size(targets->styles[image], settings->style_scale, objective->width, objective->height, &width, &height);
-    status = nst_targets_prepare(targets, &objective->tools, objective->network, (int)image, width, height, requests, count, cancel,
-                                 error);
+    make_order(objective, targets, settings, image, &o);
+    status = nst_targets_prepare(targets, &o.job, objective->cancel, error);
     if (status < 0) return status;
-    if (targets->style_count == 1) {
-        set_targets(objective, targets, OF_STYLES, (int)image, width, height);
+    if (image == NST_CONTENT_IMAGE || targets->style_count == 1) {
+        set_targets(objective, targets, &o);
         return NST_OK;
     }
-    status = blend_style(objective, targets, (int)image, settings->style_weights[image], width, height);
-    for (size_t i = 0; i < count; i++)
-        nst_targets_release(targets, nst_targets_find(targets, &objective->network->config, (int)image, width, height, &requests[i]));
+    status = blend_style(objective, targets, &o, settings->style_weights[image]);
+    for (size_t i = 0; i < o.job.count; i++) nst_targets_release(targets, nst_targets_find(targets, &o.job, i));
     return status < 0 ? nst_fail_nomem(error, "blended styles") : NST_OK;
 }
 
-static int32_t build(nst_objective *objective, nst_targets *targets, const nst_settings *settings, const _Atomic int *cancel,
-                     nst_error *error)
+static void describe(nst_objective *objective, const nst_objective_config *config)
 {
-    int32_t status = nst_network_new(objective->ctx, targets->model, &settings->network, settings->deepest, objective->tools.kernels,
-                                     objective->tools.exec, &objective->network, error);
-    if (status < 0) return status;
-    list_parts(objective, settings);
-    if (targets->content) status = prepare_content(objective, targets, cancel, error);
-    for (uint32_t i = 0; i < targets->style_count && status >= 0; i++)
-        status = prepare_style(objective, targets, settings, i, cancel, error);
+    objective->ctx = config->targets->ctx;
+    objective->targets = config->targets;
+    objective->exec = *config->exec;
+    objective->tools = (nst_loss_tools){config->kernels, &objective->exec};
+    objective->network = config->network;
+    objective->width = config->width;
+    objective->height = config->height;
+    objective->room = config->room;
+    objective->recompute = config->settings->recompute;
+    objective->cancel = config->cancel;
+    list_parts(objective, config->settings);
+}
+
+static int32_t build(nst_objective *objective, const nst_objective_config *config, nst_error *error)
+{
+    int32_t status = NST_OK;
+    int styles = (int)config->targets->style_count;
+    for (int image = config->targets->content ? NST_CONTENT_IMAGE : 0; image < styles && status >= 0; image++)
+        status = prepare_image(objective, config->targets, config->settings, image, error);
     if (status >= 0) status = take_states(objective, error);
-    if (status >= 0) status = make_pass(objective, cancel, error); /* last: by now the passes over the targets have gone */
-    if (status >= 0) nst_objective_reweight(objective, settings);
+    if (status >= 0) status = make_walk(objective, error); /* last: by now the walks over the targets have gone */
+    if (status >= 0) nst_objective_reweight(objective, config->settings);
     return status;
 }
 
-int32_t nst_objective_new(nst_targets *targets, const nst_settings *settings, const nst_kernels *kernels, const nst_exec *exec,
-                          size_t width, size_t height, const _Atomic int *cancel, nst_objective **out, nst_error *error)
+int32_t nst_objective_new(const nst_objective_config *config, nst_objective **out, nst_error *error)
 {
-    nst_objective *objective = nst_alloc_zero(&targets->ctx->memory, sizeof *objective);
+    nst_objective *objective = nst_alloc_zero(&config->targets->ctx->memory, sizeof *objective);
     int32_t status;
     *out = NULL;
     if (!objective) return nst_fail_nomem(error, "the objective");
-    objective->ctx = targets->ctx;
-    objective->targets = targets;
-    objective->exec = *exec;
-    objective->tools = (nst_loss_tools){kernels, &objective->exec};
-    objective->width = width;
-    objective->height = height;
-    status = build(objective, targets, settings, cancel, error);
+    describe(objective, config);
+    nst_network_ref(objective->network);
+    status = build(objective, config, error);
     if (status < 0) nst_objective_free(objective);
     else *out = objective;
     return status;
+}
+
+/* In the order in which build() takes it. */
+int32_t nst_objective_foretell(const nst_objective_config *config, nst_ledger *ledger, nst_target_idle *idle,
+                               nst_objective_size *size, nst_error *error)
+{
+    nst_objective objective = {.ctx = NULL};
+    int styles = (int)config->targets->style_count;
+    int32_t status = NST_OK;
+    nst_pass_config walk;
+    describe(&objective, config);
+    *size = (nst_objective_size){.losses = sizeof objective + workspace_bytes(&objective)};
+    nst_ledger_take(ledger, NST_FOR_LOSSES, sizeof objective);
+    for (int image = config->targets->content ? NST_CONTENT_IMAGE : 0; image < styles && status >= 0; image++) {
+        order o;
+        make_order(&objective, config->targets, config->settings, image, &o);
+        status = nst_targets_foretell(config->targets, &o.job, ledger, error);
+        for (size_t i = 0; i < o.job.count; i++) {
+            size_t bytes = nst_targets_bytes(&o.job, i);
+            if (image != NST_CONTENT_IMAGE && styles > 1) nst_targets_foretell_release(config->targets, bytes, idle, ledger);
+            else size->held[size->held_count++] = bytes;
+        }
+    }
+    for (size_t i = 0; i < objective.part_count; i++) {
+        const part *p = &objective.parts[i];
+        size->losses += p->loss.class->state_bytes(p->loss.shape);
+        if (p->source == OF_STYLES && styles > 1) size->losses += target_bytes(&objective, p);
+    }
+    nst_ledger_take(ledger, NST_FOR_LOSSES, size->losses - sizeof objective);
+    walk = walk_config(&objective);
+    if (objective.any_tapped && status >= 0) status = nst_walk_make_plan(&walk, config->room, &size->walk, error);
+    nst_ledger_take(ledger, NST_FOR_FEATURES, size->walk.bytes);
+    return status;
+}
+
+void nst_objective_foretell_free(const nst_objective_config *config, const nst_objective_size *size, nst_target_idle *idle,
+                                 nst_ledger *ledger)
+{
+    for (size_t i = 0; i < size->held_count; i++) nst_targets_foretell_release(config->targets, size->held[i], idle, ledger);
+    nst_ledger_give(ledger, NST_FOR_LOSSES, size->losses);
+}
+
+void nst_objective_rest(nst_objective *objective)
+{
+    nst_walk_free(objective->walk);
+    objective->walk = NULL;
 }
 
 void nst_objective_free(nst_objective *objective)
@@ -236,30 +301,45 @@ void nst_objective_free(nst_objective *objective)
     }
     for (size_t i = 0; i < objective->blended_count; i++) nst_free(memory, objective->blended[i]);
     nst_free(memory, objective->workspace);
-    nst_pass_free(objective->pass);
+    nst_walk_free(objective->walk);
     nst_network_free(objective->network);
     nst_free(memory, objective);
 }
 
 /* ---- loss and gradient ---- */
 
-static int32_t observe(void *user, size_t layer, nst_shape shape, const void *features)
+/* A loss is begun before and finished after all tiles of its layer. */
+static int32_t observe(void *user, size_t layer, const nst_tile *tile, const void *features)
 {
     nst_objective *objective = user;
-    (void)shape;
-    for (size_t i = 0; i < objective->part_count; i++)
-        if (objective->parts[i].layer == layer) objective->sum += nst_loss_evaluate(&objective->parts[i].loss, features);
+    for (size_t i = 0; i < objective->part_count; i++) {
+        nst_loss *loss = &objective->parts[i].loss;
+        if (objective->parts[i].layer == layer) loss->class->accumulate(loss, tile, features);
+    }
     return NST_OK;
 }
 
 /* Losses share one workspace but keep their states, so that all gradients can be taken on the way back. */
-static int32_t inject(void *user, size_t layer, nst_shape shape, const void *features, void *gradient)
+static int32_t inject(void *user, size_t layer, const nst_tile *tile, const void *features, void *gradient)
 {
     nst_objective *objective = user;
-    (void)shape;
-    for (size_t i = 0; i < objective->part_count; i++)
-        if (objective->parts[i].layer == layer) nst_loss_differentiate(&objective->parts[i].loss, features, gradient);
+    for (size_t i = 0; i < objective->part_count; i++) {
+        nst_loss *loss = &objective->parts[i].loss;
+        if (objective->parts[i].layer == layer) nst_loss_seed(loss, tile, features, gradient);
+    }
     return NST_OK;
+}
+
+static void begin_losses(nst_objective *objective)
+{
+    for (size_t i = 0; i < objective->part_count; i++) objective->parts[i].loss.class->begin(&objective->parts[i].loss);
+}
+
+static double finish_losses(nst_objective *objective)
+{
+    double sum = 0;
+    for (size_t i = 0; i < objective->part_count; i++) sum += nst_loss_finish(&objective->parts[i].loss);
+    return sum;
 }
 
 static bool finite_picture(const nst_objective *objective, const nst_real *x)
@@ -271,35 +351,43 @@ static bool finite_picture(const nst_objective *objective, const nst_real *x)
 
 static const char *find_trouble(const nst_objective *objective, const nst_real *x)
 {
-    const char *layer = objective->pass ? nst_pass_non_finite_layer(objective->pass, x) : NULL;
+    const char *layer = objective->walk ? nst_walk_non_finite_layer(objective->walk, x) : NULL;
     return layer ? layer : "the loss";
+}
+
+/* Whatever is wrong with the picture or the numbers: *f is NaN, and the evaluation has worked. */
+static int32_t troubled(nst_objective *objective, const char *trouble, double *f)
+{
+    objective->trouble = trouble;
+    *f = (double)NAN;
+    return NST_OK;
+}
+
+static int32_t evaluate_loss(nst_objective *objective, const nst_tile *pixels, const nst_real *x, double *f)
+{
+    int32_t status = NST_OK;
+    begin_losses(objective);
+    observe(objective, NST_PIXELS, pixels, x);
+    if (objective->walk) status = nst_walk_forward(objective->walk, x, observe, objective);
+    if (status >= 0) *f = finish_losses(objective);
+    return status;
 }
 
 int32_t nst_objective_evaluate(void *user, const nst_real *x, double *f, nst_real *gradient)
 {
     nst_objective *objective = user;
-    nst_shape pixels = {3, objective->height, objective->width};
-    int32_t status = NST_OK;
-    objective->sum = 0;
+    nst_tile pixels = nst_tile_whole((nst_shape){3, objective->height, objective->width});
+    nst_error unused;
+    int32_t status = objective->walk ? NST_OK : make_walk(objective, &unused); /* it was at rest */
     objective->trouble = NULL;
-    observe(objective, NST_PIXELS, pixels, x);
-    if (objective->pass) status = nst_pass_forward(objective->pass, x, observe, objective);
+    if (status >= 0) status = evaluate_loss(objective, &pixels, x, f);
     if (status < 0) return status;
-    *f = objective->sum;
-    if (!isfinite(*f)) {
-        objective->trouble = find_trouble(objective, x);
-        *f = (double)NAN;
-        return NST_OK;
-    }
-    if (objective->pass) status = nst_pass_backward(objective->pass, inject, objective, gradient);
-    else memset(gradient, 0, 3 * objective->width * objective->height * sizeof *gradient);
+    if (!isfinite(*f)) return troubled(objective, find_trouble(objective, x), f);
+    if (objective->walk) status = nst_walk_backward(objective->walk, x, inject, objective, gradient);
+    else memset(gradient, 0, nst_shape_count(pixels.shape) * sizeof *gradient);
     if (status < 0) return status;
-    inject(objective, NST_PIXELS, pixels, x, gradient);
-    if (!finite_picture(objective, gradient)) {
-        objective->trouble = "the gradient";
-        *f = (double)NAN;
-    }
-    return NST_OK;
+    inject(objective, NST_PIXELS, &pixels, x, gradient);
+    return finite_picture(objective, gradient) ? NST_OK : troubled(objective, "the gradient", f);
 }
 
 /* ---- terms ---- */

@@ -1,5 +1,5 @@
 /* The objective: loss and gradient of a picture. The only place that sees network, losses and (through its signature) optimiser
- * together. All memory is taken when it is made. */
+ * together. All memory is taken when it is made, and how much can be told before. */
 #ifndef NST_SESSION_OBJECTIVE_H
 #define NST_SESSION_OBJECTIVE_H
 
@@ -18,10 +18,38 @@ typedef struct nst_objective_term {
     double value;      /* weighted */
 } nst_objective_term;
 
-/* Prepares network and targets for pictures of width x height. `cancel` is polled in every evaluation. */
-int32_t nst_objective_new(nst_targets *targets, const nst_settings *settings, const nst_kernels *kernels, const nst_exec *exec,
-                          size_t width, size_t height, const _Atomic int *cancel, nst_objective **out, nst_error *error);
+/* What an objective for pictures of width x height is made from. */
+typedef struct nst_objective_config {
+    nst_targets *targets;
+    const nst_settings *settings;
+    nst_network *network; /* shared */
+    const nst_kernels *kernels;
+    const nst_exec *exec;
+    size_t width, height;
+    size_t room; /* that a way through the network may take: it goes in tiles where it would take more (nst_walk_new) */
+    const _Atomic int *cancel; /* polled in every evaluation */
+} nst_objective_config;
+
+/* What it holds as long as it lives. */
+typedef struct nst_objective_size {
+    size_t losses; /* with its own struct */
+    nst_walk_plan walk;
+    size_t held[NST_MAX_TERMS], held_count; /* statistics of targets, in the order in which they are let go */
+} nst_objective_size;
+
+/* Prepares the targets and takes all memory. */
+int32_t nst_objective_new(const nst_objective_config *config, nst_objective **out, nst_error *error);
 void nst_objective_free(nst_objective *objective);
+/* Enters what new() takes when no target has been prepared yet; what stays is entered still when it returns, and told in `size`. */
+int32_t nst_objective_foretell(const nst_objective_config *config, nst_ledger *ledger, nst_target_idle *idle,
+                               nst_objective_size *size, nst_error *error);
+/* Enters what nst_objective_free() gives back of one that rests. */
+void nst_objective_foretell_free(const nst_objective_config *config, const nst_objective_size *size, nst_target_idle *idle,
+                                 nst_ledger *ledger);
+
+/* Gives back the memory of the features, for another objective that will take its place; an evaluation, should one be wanted after
+ * all, takes it again. */
+void nst_objective_rest(nst_objective *objective);
 
 /* nst_evaluate_fn: x and gradient are pictures (3, height, width). *f is NaN when anything is not finite. */
 int32_t nst_objective_evaluate(void *objective, const nst_real *x, double *f, nst_real *gradient);

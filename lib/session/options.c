@@ -75,8 +75,13 @@ static const nst_option_info table[NST_OPT_COUNT] = {
     {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "preprocessing", "auto", "auto|torch|caffe|unit", "", "network",
      "What the weights expect of a pixel: RGB mean and deviation, BGR 0..255 minus mean, or RGB 0..1; auto asks the file.", 0, 0,
      {0}},
-    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "precision", "auto", "auto|fp32", "", "network",
-     "Arithmetic of the network; auto is the fastest whose result looks the same.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "precision", "auto", "auto|fp32|bf16", "", "network",
+     "Arithmetic of the network: 32-bit, or 16-bit (bf16) with 32-bit sums. auto is the fastest whose result looks the same: bf16 "
+     "where the processor has instructions for it, else fp32.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "memory-limit", "0", "", "bytes", "memory",
+     "Most memory that a run may take, images and weights included: 800M, 1.5G; Mi and Gi count in 1024s. To stay below, the plan "
+     "keeps fewer curvature pairs, then does work again instead of keeping it, then goes over the picture in tiles, which gives the "
+     "same loss and gradient (docs/memory.md). 0 is no limit.", 0, 9007199254740992.0, {0}},
 };
 
 const nst_option_info *nst_option_entry(nst_option_id id)
@@ -186,10 +191,19 @@ static int32_t check_items(const nst_option_info *entry, const char *value, nst_
     }
 }
 
+/* Counts of bytes may be written as 1.5G, and need not come to whole bytes then. */
+static bool parse_number(const nst_option_info *entry, const char *value, double *number)
+{
+    if (strcmp(entry->unit, "bytes") != 0) return nst_parse_f64(value, number);
+    if (!nst_parse_bytes(value, number)) return false;
+    *number = floor(*number);
+    return true;
+}
+
 static int32_t check_number(const nst_option_info *entry, const char *value, char canonical[NST_NUMBER_TEXT], nst_error *error)
 {
     double number;
-    if (!nst_parse_f64(value, &number) || !in_range(entry, number)) return out_of_range(entry, value, error);
+    if (!parse_number(entry, value, &number) || !in_range(entry, number)) return out_of_range(entry, value, error);
     if (entry->type == NST_OPTION_INT && (number != floor(number) || fabs(number) > max_int))
         return out_of_range(entry, value, error);
     nst_format_f64(number == 0 ? 0 : number, canonical); /* JSON knows no -0 */

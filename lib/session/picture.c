@@ -31,6 +31,12 @@ int32_t nst_picture_from_image(const nst_image *image, size_t width, size_t heig
     return status;
 }
 
+size_t nst_picture_from_image_bytes(const nst_image *image, size_t width, size_t height)
+{
+    if (image->width == width && image->height == height) return 0;
+    return nst_image_bytes(width, height, image->has_alpha) + nst_image_resample_bytes(image, width, height);
+}
+
 static float clip(nst_real value)
 {
     if (!(value > 0)) return 0;
@@ -64,6 +70,13 @@ int32_t nst_picture_to_image(nst_ctx *ctx, const nst_real *picture, size_t width
     return status;
 }
 
+size_t nst_picture_to_image_bytes(size_t width, size_t height, const nst_image *alpha_of)
+{
+    bool alpha = alpha_of && alpha_of->has_alpha;
+    size_t resized = alpha ? nst_image_bytes(width, height, true) + nst_image_resample_bytes(alpha_of, width, height) : 0;
+    return nst_image_bytes(width, height, alpha) + resized;
+}
+
 static int32_t resample_plane(nst_ctx *ctx, const nst_real *from, size_t from_width, size_t from_height, nst_real *to, size_t width,
                               size_t height, bool bilinear, float *scratch, nst_error *error)
 {
@@ -73,6 +86,12 @@ static int32_t resample_plane(nst_ctx *ctx, const nst_real *from, size_t from_wi
     status = nst_plane_resample(ctx, scratch, from_width, from_height, result, width, height, bilinear, error);
     for (size_t i = 0; status >= 0 && i < width * height; i++) to[i] = (nst_real)result[i];
     return status;
+}
+
+size_t nst_picture_resample_bytes(size_t from_width, size_t from_height, size_t width, size_t height, bool bilinear)
+{
+    return (from_width * from_height + width * height) * sizeof(float) +
+           nst_plane_resample_bytes(from_width, from_height, width, height, bilinear);
 }
 
 int32_t nst_picture_resample(nst_ctx *ctx, const nst_real *from, size_t from_width, size_t from_height, nst_real *to, size_t width,

@@ -13,6 +13,16 @@ static inline size_t nst_picture_values(size_t width, size_t height)
     return 3 * width * height; /* sizes are at most 65535 a side: no overflow in 64 bits; checked at session creation */
 }
 
+static inline size_t nst_picture_bytes(size_t width, size_t height)
+{
+    return nst_picture_values(width, height) * sizeof(nst_real);
+}
+
+/* What the three below take while they work, beside what they make (to_image: the image that stays as well). */
+size_t nst_picture_from_image_bytes(const nst_image *image, size_t width, size_t height);
+size_t nst_picture_to_image_bytes(size_t width, size_t height, const nst_image *alpha_of);
+size_t nst_picture_resample_bytes(size_t from_width, size_t from_height, size_t width, size_t height, bool bilinear);
+
 /* The image resized to width x height and seen over white where it is transparent. */
 int32_t nst_picture_from_image(const nst_image *image, size_t width, size_t height, nst_real *picture, nst_error *error);
 /* Clipped to 0..1. `alpha_of` (may be NULL): an image whose alpha, resized, the result gets. */

@@ -17,6 +17,7 @@ void nst_schedule_make(const nst_settings *settings, const nst_image *model_imag
         double factor = full / (double)((size_t)1 << (out->count - 1 - i));
         out->scales[i].width = scaled(width, factor);
         out->scales[i].height = scaled(height, factor);
+        out->scales[i].room = SIZE_MAX;
     }
 }
 

@@ -9,7 +9,8 @@ typedef struct nst_schedule {
     size_t count;
     struct {
         size_t width, height;
-    } scales[12]; /* coarse first */
+        size_t room; /* bytes that a way through the network may take; SIZE_MAX: no limit */
+    } scales[12];    /* coarse first */
 } nst_schedule;
 
 /* The picture has the shape of `model_image` (the content, or the first style), its longer side settings->size (0: as the image). */

@@ -81,12 +81,13 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
     for (uint32_t i = 0; i < targets->style_count && status >= 0; i++)
         status = check_style(session, settings, schedule, targets->styles[i], error);
     if (status >= 0 && !session->optimizer && !session->resuming) status = check_start(session, settings, error);
-    return status;
+    return status < 0 ? status : nst_session_plan_memory(session, settings, schedule, error);
 }
 
 int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst_image *init, bool resuming, nst_session **out,
                            nst_error *error)
 {
+    size_t beside = (size_t)nst_ctx_memory_used(targets->ctx);
     nst_session *session = nst_alloc_zero(&targets->ctx->memory, sizeof *session);
     int32_t status;
     *out = NULL;
@@ -95,11 +96,12 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     session->targets = nst_targets_ref(targets);
     session->init = nst_image_ref(init);
     session->resuming = resuming;
-    session->kernels = nst_kernels_for((int)targets->ctx->level, NST_PRECISION_FP32);
+    session->beside = beside;
     session->exec = (nst_exec){run_on_context, targets->ctx, nst_strands(targets->ctx)};
     status = options ? nst_options_copy(options, &session->options) : nst_options_new(targets->ctx, &session->options);
     if (status < 0) nst_fail_nomem(error, "options");
     else status = nst_session_resolve(session, session->options, &session->settings, &session->schedule, error);
+    session->kernels = nst_kernels_for((int)targets->ctx->level, session->settings.precision);
     if (status < 0) nst_session_destroy(session);
     else *out = session;
     return status;
@@ -111,6 +113,7 @@ void nst_session_destroy(nst_session *session)
     if (!session) return;
     ctx = session->ctx;
     nst_session_close_scale(session);
+    nst_network_free(session->network);
     nst_options_free(session->options);
     nst_image_unref(session->init);
     nst_targets_unref(session->targets);
@@ -189,12 +192,32 @@ static int32_t evaluate(void *user, const nst_real *x, double *f, nst_real *grad
     return status;
 }
 
+int32_t nst_session_prepare_network(nst_session *session, nst_error *error)
+{
+    const nst_settings *settings = &session->settings;
+    const nst_kernels *kernels = nst_kernels_for((int)session->ctx->level, settings->precision);
+    nst_network *network = session->network;
+    int32_t status;
+    if (network && kernels == session->kernels && network->config.pack == settings->network.pack &&
+        network->layer_count == settings->deepest + 1 && nst_network_config_equal(&network->config, &settings->network))
+        return NST_OK;
+    status = nst_network_new(session->ctx, session->targets->model, &settings->network, settings->deepest, kernels, &session->exec,
+                             &network, error);
+    if (status < 0) return status;
+    nst_network_free(session->network);
+    session->network = network;
+    session->kernels = kernels;
+    return NST_OK;
+}
+
 int32_t nst_session_open_scale(nst_session *session, const nst_real *picture, nst_error *error)
 {
     size_t width = nst_session_width(session), height = nst_session_height(session);
     nst_problem problem = {nst_picture_values(width, height), evaluate, session};
-    int32_t status = nst_objective_new(session->targets, &session->settings, session->kernels, &session->exec, width, height,
-                                       &session->cancel, &session->objective, error);
+    int32_t status = nst_session_prepare_network(session, error);
+    nst_objective_config config = {session->targets, &session->settings, session->network, session->kernels, &session->exec,
+                                   width, height, session->schedule.scales[session->scale].room, &session->cancel};
+    if (status >= 0) status = nst_objective_new(&config, &session->objective, error);
     if (status >= 0)
         status = nst_optimizer_new(session->ctx, session->kernels, &session->exec, &session->settings.optim, &problem, picture,
                                    &session->optimizer, error);
@@ -404,6 +427,7 @@ int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, c
                         schedule->scales[scale].height, error};
     int32_t status;
     move_to(session, &new);
+    nst_objective_rest(old.objective);
     status = open_around(session, old.optimizer, &sizes);
     if (status >= 0) status = nst_session_begin(session);
     if (status < 0) {

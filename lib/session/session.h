@@ -25,6 +25,8 @@ struct nst_session {
     nst_schedule schedule;
     const nst_kernels *kernels;
     nst_exec exec;
+    size_t beside;        /* bytes that the context held before */
+    nst_network *network; /* of the settings at work; NULL until a scale is opened */
 
     /* The scale at work; both NULL until the start picture has been evaluated. */
     size_t scale; /* index into the schedule */
@@ -78,6 +80,18 @@ size_t nst_session_height(const nst_session *session);
 uint32_t nst_session_evaluations(const nst_session *session);
 /* The picture in the session's hands: the optimiser's, or the start picture where no scale is open yet (a new block in `*owned`). */
 int32_t nst_session_picture(nst_session *session, const nst_real **picture, nst_real **owned, nst_error *error);
+
+/* The network that the settings want: the one at work, or a new one. */
+int32_t nst_session_prepare_network(nst_session *session, nst_error *error);
+
+/* budget.c */
+/* Chooses what a run keeps and how it goes through pictures, so that it stays within settings->memory_limit: settings->optim.history,
+ * network.pack, recompute, and schedule->scales[].room. NST_ERR_LIMIT where nothing fits. Takes no memory. */
+int32_t nst_session_plan_memory(const nst_session *session, nst_settings *settings, nst_schedule *schedule, nst_error *error);
+/* All but the seconds. */
+int32_t nst_session_foretell(const nst_session *session, nst_estimate *estimate, nst_error *error);
+/* Seconds of an iteration at the last scale, by a few iterations at a small one. */
+int32_t nst_session_probe(nst_session *session, double *seconds, nst_error *error);
 
 /* change.c */
 int32_t nst_session_change(nst_session *session, nst_option_id id, const char *value, nst_error *error);

@@ -146,6 +146,22 @@ static void resolve_optimizer(const nst_options *options, nst_optim_config *out)
     out->upper = 1;
 }
 
+static bool has_bf16(int level)
+{
+    return nst_kernels_for(level, NST_PRECISION_BF16) != nst_kernels_for(level, NST_PRECISION_FP32);
+}
+
+static int32_t resolve_precision(const nst_options *options, int level, nst_precision *out, nst_error *error)
+{
+    enum { AUTO, FP32, BF16 }; /* the choices' order */
+    int choice = (int)nst_option_number(options, NST_OPT_PRECISION);
+    *out = choice != FP32 && has_bf16(level) ? NST_PRECISION_BF16 : NST_PRECISION_FP32;
+    if (choice != BF16 || *out == NST_PRECISION_BF16) return NST_OK;
+    return nst_fail(error, NST_ERR_UNSUPPORTED,
+                    "precision bf16: the kernels of level %s compute in fp32 alone; precision auto takes what there is",
+                    nst_cpu_level_name((nst_cpu_level)level));
+}
+
 static double number_or(const nst_options *options, nst_option_id id, double automatic)
 {
     double value = nst_option_number(options, id);
@@ -169,6 +185,7 @@ static void resolve_scalars(const nst_options *options, nst_settings *out)
     out->scales = (size_t)nst_option_number(options, NST_OPT_SCALES);
     out->iterations = (uint32_t)nst_option_number(options, NST_OPT_ITERATIONS);
     out->tolerance = nst_option_number(options, NST_OPT_TOLERANCE);
+    out->memory_limit = (size_t)nst_option_number(options, NST_OPT_MEMORY_LIMIT);
 }
 
 static void note_automatic(size_t style_count, nst_settings *out)
@@ -191,7 +208,7 @@ const char *nst_settings_automatic(const nst_settings *settings, nst_option_id i
     case NST_OPT_STYLE_WEIGHTS: return settings->style_weights_text[0] ? settings->style_weights_text + 1 : "auto";
     case NST_OPT_PADDING: return paddings[settings->network.padding];
     case NST_OPT_PREPROCESSING: return preprocessings[settings->network.preprocessing];
-    case NST_OPT_PRECISION: return "fp32";
+    case NST_OPT_PRECISION: return settings->precision == NST_PRECISION_BF16 ? "bf16" : "fp32";
     default: return "auto";
     }
 }
@@ -203,6 +220,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     memset(out, 0, sizeof *out);
     resolve_optimizer(options, &out->optim);
     status = resolve_network(options, &model->weights, &out->network, error);
+    if (status >= 0) status = resolve_precision(options, (int)model->ctx->level, &out->precision, error);
     if (status >= 0) resolve_scalars(options, out);
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
     if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);

@@ -38,6 +38,9 @@ typedef struct nst_settings {
     double tolerance;
     nst_optim_config optim;
     nst_network_config network;
+    nst_precision precision;
+    bool recompute; /* features of the widest layer are computed again on the way back instead of kept */
+    size_t memory_limit; /* bytes; 0: none */
     size_t deepest; /* layer that the network must reach */
     char alpha_text[NST_NUMBER_TEXT], beta_text[NST_NUMBER_TEXT], tv_text[NST_NUMBER_TEXT]; /* for nst_settings_automatic() */
     char style_weights_text[2 * NST_MAX_STYLES + 1];

@@ -7,6 +7,7 @@
 struct nst_target_entry {
     nst_target_entry *next;
     nst_target_request request;
+    const nst_kernels *kernels; /* their layout, their arithmetic */
     nst_network_config config;
     int image;
     size_t width, height;
@@ -85,22 +86,21 @@ const nst_image *nst_targets_image(const nst_targets *targets, int image)
 
 /* ---- the cache ---- */
 
-static nst_target_entry *find_entry(nst_target_entry *entry, const nst_network_config *config, int image, size_t width,
-                                    size_t height, const nst_target_request *request)
+static nst_target_entry *find_entry(nst_target_entry *entry, const nst_target_job *job, const nst_target_request *request)
 {
     for (; entry; entry = entry->next)
-        if (entry->request.class == request->class && entry->request.layer == request->layer && entry->image == image &&
-            entry->width == width && entry->height == height && nst_network_config_equal(&entry->config, config))
+        if (entry->request.class == request->class && entry->request.layer == request->layer && entry->image == job->image &&
+            entry->width == job->width && entry->height == job->height && entry->kernels == job->tools->kernels &&
+            nst_network_config_equal(&entry->config, &job->network->config))
             return entry;
     return NULL;
 }
 
-const void *nst_targets_find(nst_targets *targets, const nst_network_config *config, int image, size_t width, size_t height,
-                             const nst_target_request *request)
+const void *nst_targets_find(nst_targets *targets, const nst_target_job *job, size_t index)
 {
     const nst_target_entry *entry;
     nst_mutex_lock(targets->lock);
-    entry = find_entry(targets->entries, config, image, width, height, request);
+    entry = find_entry(targets->entries, job, &job->requests[index]);
     nst_mutex_unlock(targets->lock);
     return entry ? entry->data : NULL;
 }
@@ -151,168 +151,242 @@ void nst_targets_release(nst_targets *targets, const void *statistics)
     nst_mutex_unlock(targets->lock);
 }
 
+/* ---- what it takes ---- */
+
+static nst_shape shape_of(const nst_target_job *job, const nst_target_request *request)
+{
+    if (request->layer == NST_PIXELS) return (nst_shape){3, job->height, job->width};
+    return nst_network_shape(job->network, request->layer, job->width, job->height);
+}
+
+static size_t data_bytes(const nst_target_job *job, const nst_target_request *request)
+{
+    return request->class->target_bytes(job->tools->kernels, shape_of(job, request));
+}
+
+static size_t workspace_bytes(const nst_target_job *job, const nst_target_request *request)
+{
+    return request->class->workspace_bytes(job->tools, shape_of(job, request));
+}
+
+/* False: no layer is looked at. */
+static bool list_taps(const nst_target_request *requests, size_t count, bool tapped[NST_MAX_LAYERS])
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        if (requests[i].layer != NST_PIXELS) any = tapped[requests[i].layer] = true;
+    return any;
+}
+
+static nst_pass_config walk_config(const nst_targets *targets, const nst_target_job *job, const bool *tapped,
+                                   const _Atomic int *cancel)
+{
+    return (nst_pass_config){.ctx = targets->ctx, .kernels = job->tools->kernels, .exec = job->tools->exec, .network = job->network,
+                             .width = job->width, .height = job->height, .tapped = tapped, .cancel = cancel};
+}
+
+size_t nst_targets_bytes(const nst_target_job *job, size_t index)
+{
+    return sizeof(nst_target_entry) + data_bytes(job, &job->requests[index]);
+}
+
+/* As trim() does. */
+void nst_targets_foretell_release(const nst_targets *targets, size_t bytes, nst_target_idle *idle, nst_ledger *ledger)
+{
+    size_t room = targets->idle_limit, kept = 0;
+    if (idle->count == NST_MAX_IDLE) memmove(idle->bytes, idle->bytes + 1, --idle->count * sizeof *idle->bytes);
+    idle->bytes[idle->count++] = bytes;
+    while (kept < idle->count && idle->bytes[idle->count - 1 - kept] <= room) room -= idle->bytes[idle->count - 1 - kept++];
+    for (size_t i = 0; i + kept < idle->count; i++) nst_ledger_give(ledger, NST_FOR_TARGETS, idle->bytes[i]);
+    memmove(idle->bytes, idle->bytes + idle->count - kept, kept * sizeof *idle->bytes);
+    idle->count = kept;
+}
+
+int32_t nst_targets_foretell(const nst_targets *targets, const nst_target_job *job, nst_ledger *ledger, nst_error *error)
+{
+    const nst_image *image = nst_targets_image(targets, job->image);
+    size_t picture = nst_picture_bytes(job->width, job->height);
+    size_t resizing = nst_picture_from_image_bytes(image, job->width, job->height), workspace = 0;
+    bool tapped[NST_MAX_LAYERS] = {false}, any = list_taps(job->requests, job->count, tapped);
+    nst_pass_config config = walk_config(targets, job, tapped, NULL);
+    nst_walk_plan plan = {.bytes = 0};
+    int32_t status = NST_OK;
+    for (size_t i = 0; i < job->count; i++) {
+        size_t wanted = workspace_bytes(job, &job->requests[i]);
+        if (wanted > workspace) workspace = wanted;
+        nst_ledger_take(ledger, NST_FOR_TARGETS, nst_targets_bytes(job, i));
+    }
+    nst_ledger_take(ledger, NST_FOR_IMAGES, picture + resizing);
+    nst_ledger_give(ledger, NST_FOR_IMAGES, resizing);
+    nst_ledger_take(ledger, NST_FOR_LOSSES, workspace);
+    if (any) status = nst_walk_make_plan(&config, job->room, &plan, error);
+    nst_ledger_take(ledger, NST_FOR_FEATURES, plan.bytes);
+    nst_ledger_give(ledger, NST_FOR_FEATURES, plan.bytes);
+    nst_ledger_give(ledger, NST_FOR_LOSSES, workspace);
+    nst_ledger_give(ledger, NST_FOR_IMAGES, picture);
+    return status;
+}
+
 /* ---- computing what is missing ---- */
 
-/* One image at one size. New entries gather in `fresh`, which no other thread sees, and join the cache only when all are complete. */
-typedef struct job {
+/* New entries gather in `fresh`, which no other thread sees, and join the cache only when all are complete. */
+typedef struct work {
     nst_targets *targets;
-    const nst_loss_tools *tools;
-    const nst_network *network;
-    int image;
-    size_t width, height;
+    const nst_target_job *job;
     const _Atomic int *cancel;
     nst_error *error;
     nst_target_entry *fresh;
-    bool tapped[NST_MAX_LAYERS];
-    bool any_tapped;
-} job;
+    void *workspace; /* they share it */
+} work;
 
-static int32_t add_entry(job *work, const nst_target_request *request, nst_error *error)
+static int32_t add_entry(work *w, const nst_target_request *request)
 {
-    nst_memory *memory = &work->targets->ctx->memory;
+    nst_memory *memory = &w->targets->ctx->memory;
+    const nst_target_job *job = w->job;
     nst_target_entry *entry = nst_alloc_zero(memory, sizeof *entry);
-    nst_shape shape = {3, work->height, work->width};
-    size_t bytes;
-    if (!entry) return nst_fail_nomem(error, "target statistics");
-    if (request->layer != NST_PIXELS) {
-        shape = nst_network_shape(work->network, request->layer, work->width, work->height);
-        work->tapped[request->layer] = work->any_tapped = true;
-    }
-    bytes = request->class->target_bytes(work->tools->kernels, shape);
-    *entry = (nst_target_entry){.next = work->fresh, .request = *request, .config = work->network->config, .image = work->image,
-                                .width = work->width, .height = work->height, .shape = shape,
-                                .bytes = sizeof *entry + bytes};
-    work->fresh = entry;
-    entry->data = nst_alloc_zero(memory, bytes);
-    return entry->data ? NST_OK : nst_fail_nomem(error, "target statistics");
+    if (!entry) return nst_fail_nomem(w->error, "target statistics");
+    *entry = (nst_target_entry){.next = w->fresh, .request = *request, .kernels = job->tools->kernels,
+                                .config = job->network->config, .image = job->image, .width = job->width, .height = job->height,
+                                .shape = shape_of(job, request), .bytes = sizeof *entry + data_bytes(job, request)};
+    w->fresh = entry;
+    entry->data = nst_alloc_zero(memory, data_bytes(job, request));
+    return entry->data ? NST_OK : nst_fail_nomem(w->error, "target statistics");
 }
 
-static nst_target_entry *find_in(const job *work, nst_target_entry *entries, const nst_target_request *request)
+static nst_target_entry *find_in(const work *w, nst_target_entry *entries, size_t index)
 {
-    return find_entry(entries, &work->network->config, work->image, work->width, work->height, request);
+    return find_entry(entries, w->job, &w->job->requests[index]);
 }
 
-static int32_t add_missing(job *work, const nst_target_request *requests, size_t count, nst_error *error)
+static int32_t add_missing(work *w)
 {
     int32_t status = NST_OK;
-    for (size_t i = 0; i < count && status >= 0; i++)
-        if (!find_in(work, work->targets->entries, &requests[i]) && !find_in(work, work->fresh, &requests[i]))
-            status = add_entry(work, &requests[i], error);
+    for (size_t i = 0; i < w->job->count && status >= 0; i++)
+        if (!find_in(w, w->targets->entries, i) && !find_in(w, w->fresh, i)) status = add_entry(w, &w->job->requests[i]);
     return status;
 }
 
-static int32_t compute_entry(job *work, nst_target_entry *entry, const void *features)
+static int32_t observe(void *user, size_t layer, const nst_tile *tile, const void *features)
 {
-    const nst_loss_class *class = entry->request.class;
-    nst_memory *memory = &work->targets->ctx->memory;
-    void *workspace = nst_alloc(memory, class->workspace_bytes(work->tools, entry->shape));
-    nst_tile whole = nst_tile_whole(entry->shape);
-    if (!workspace) return nst_fail_nomem(work->error, "target statistics");
-    class->target_accumulate(work->tools, entry->shape, &whole, features, entry->data, workspace);
-    if (class->target_finish) class->target_finish(entry->shape, entry->data);
-    nst_free(memory, workspace);
+    const work *w = user;
+    for (nst_target_entry *entry = w->fresh; entry; entry = entry->next)
+        if (entry->request.layer == layer)
+            entry->request.class->target_accumulate(w->job->tools, entry->shape, tile, features, entry->data, w->workspace);
     return NST_OK;
 }
 
-static int32_t observe(void *user, size_t layer, nst_shape shape, const void *features)
+static int32_t walk_through(work *w, const nst_real *picture)
 {
-    job *work = user;
-    int32_t status = NST_OK;
-    (void)shape;
-    for (nst_target_entry *entry = work->fresh; entry && status >= 0; entry = entry->next)
-        if (entry->request.layer == layer) status = compute_entry(work, entry, features);
-    return status;
-}
-
-static int32_t run_pass(job *work, const nst_real *picture, nst_error *error)
-{
-    nst_pass_config config = {work->targets->ctx, work->tools->kernels, work->tools->exec, work->network, work->width, work->height,
-                              work->tapped, false, work->cancel};
-    nst_pass *pass;
-    int32_t status = nst_pass_new(&config, &pass, error);
-    if (status < 0) return status;
-    status = nst_pass_forward(pass, picture, observe, work);
-    nst_pass_free(pass);
-    return status;
-}
-
-static int32_t compute(job *work, nst_error *error)
-{
-    nst_memory *memory = &work->targets->ctx->memory;
-    nst_real *picture = nst_alloc_array(memory, nst_picture_values(work->width, work->height), sizeof *picture);
+    bool tapped[NST_MAX_LAYERS] = {false}, any = false;
+    nst_pass_config config = walk_config(w->targets, w->job, tapped, w->cancel);
+    nst_walk *walk;
     int32_t status;
-    if (!picture) return nst_fail_nomem(error, "a target image");
-    status = nst_picture_from_image(nst_targets_image(work->targets, work->image), work->width, work->height, picture, error);
-    if (status >= 0) status = observe(work, NST_PIXELS, (nst_shape){3, work->height, work->width}, picture);
-    if (status >= 0 && work->any_tapped) status = run_pass(work, picture, error);
+    for (const nst_target_entry *entry = w->fresh; entry; entry = entry->next)
+        any = list_taps(&entry->request, 1, tapped) || any;
+    if (!any) return NST_OK;
+    status = nst_walk_new(&config, w->job->room, &walk, w->error);
+    if (status < 0) return status;
+    status = nst_walk_forward(walk, picture, observe, w);
+    nst_walk_free(walk);
+    return status;
+}
+
+static int32_t look_at(work *w, nst_real *picture)
+{
+    const nst_target_job *job = w->job;
+    nst_tile pixels = nst_tile_whole((nst_shape){3, job->height, job->width});
+    int32_t status = nst_picture_from_image(nst_targets_image(w->targets, job->image), job->width, job->height, picture, w->error);
+    if (status >= 0) status = observe(w, NST_PIXELS, &pixels, picture);
+    if (status >= 0) status = walk_through(w, picture);
+    for (nst_target_entry *entry = w->fresh; entry && status >= 0; entry = entry->next)
+        if (entry->request.class->target_finish) entry->request.class->target_finish(entry->shape, entry->data);
+    return status;
+}
+
+static size_t largest_workspace(const work *w)
+{
+    size_t largest = 0;
+    for (const nst_target_entry *entry = w->fresh; entry; entry = entry->next) {
+        size_t wanted = workspace_bytes(w->job, &entry->request);
+        if (wanted > largest) largest = wanted;
+    }
+    return largest;
+}
+
+static int32_t compute(work *w)
+{
+    nst_memory *memory = &w->targets->ctx->memory;
+    nst_real *picture = nst_alloc(memory, nst_picture_bytes(w->job->width, w->job->height));
+    int32_t status;
+    w->workspace = nst_alloc(memory, largest_workspace(w));
+    if (!picture || !w->workspace) status = nst_fail_nomem(w->error, "a target image");
+    else status = look_at(w, picture);
+    nst_free(memory, w->workspace);
     nst_free(memory, picture);
     return status;
 }
 
-static void drop_fresh(job *work)
+static void drop_fresh(work *w)
 {
-    while (work->fresh) {
-        nst_target_entry *entry = work->fresh;
-        work->fresh = entry->next;
-        free_entry(&work->targets->ctx->memory, entry);
+    while (w->fresh) {
+        nst_target_entry *entry = w->fresh;
+        w->fresh = entry->next;
+        free_entry(&w->targets->ctx->memory, entry);
     }
 }
 
 /* Where another session was faster, its equal statistics serve. */
-static void join(job *work)
+static void join(work *w)
 {
-    nst_target_entry *entry = work->fresh;
-    work->fresh = NULL;
+    nst_target_entry *entry = w->fresh;
+    w->fresh = NULL;
     while (entry) {
         nst_target_entry *next = entry->next;
-        nst_target_entry *known = find_in(work, work->targets->entries, &entry->request);
+        nst_target_entry *known = find_entry(w->targets->entries, w->job, &entry->request);
         if (known) {
             known->holds += entry->holds;
-            free_entry(&work->targets->ctx->memory, entry);
+            free_entry(&w->targets->ctx->memory, entry);
         } else {
-            entry->next = work->targets->entries;
-            work->targets->entries = entry;
+            entry->next = w->targets->entries;
+            w->targets->entries = entry;
         }
         entry = next;
     }
 }
 
-static void hold_all(job *work, const nst_target_request *requests, size_t count)
+static void hold_all(work *w)
 {
-    for (size_t i = 0; i < count; i++) {
-        nst_target_entry *entry = find_in(work, work->fresh, &requests[i]);
-        if (!entry) entry = find_in(work, work->targets->entries, &requests[i]);
+    for (size_t i = 0; i < w->job->count; i++) {
+        nst_target_entry *entry = find_in(w, w->fresh, i);
+        if (!entry) entry = find_in(w, w->targets->entries, i);
         entry->holds++;
     }
 }
 
-static void give_up(job *work, const nst_target_request *requests, size_t count)
+static void give_up(work *w)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!find_in(work, work->fresh, &requests[i])) let_go(work->targets, find_in(work, work->targets->entries, &requests[i]));
-    drop_fresh(work);
+    for (size_t i = 0; i < w->job->count; i++)
+        if (!find_in(w, w->fresh, i)) let_go(w->targets, find_in(w, w->targets->entries, i));
+    drop_fresh(w);
 }
 
 /* What is there is held before the lock is left, so that it is still there when the rest has been computed. */
-int32_t nst_targets_prepare(nst_targets *targets, const nst_loss_tools *tools, const nst_network *network, int image, size_t width,
-                            size_t height, const nst_target_request *requests, size_t count, const _Atomic int *cancel,
-                            nst_error *error)
+int32_t nst_targets_prepare(nst_targets *targets, const nst_target_job *job, const _Atomic int *cancel, nst_error *error)
 {
-    job work = {.targets = targets, .tools = tools, .network = network, .image = image, .width = width, .height = height,
-                .cancel = cancel, .error = error};
+    work w = {.targets = targets, .job = job, .cancel = cancel, .error = error};
     int32_t status;
     nst_mutex_lock(targets->lock);
-    status = add_missing(&work, requests, count, error);
-    if (status >= 0) hold_all(&work, requests, count);
+    status = add_missing(&w);
+    if (status >= 0) hold_all(&w);
     nst_mutex_unlock(targets->lock);
     if (status < 0) {
-        drop_fresh(&work);
+        drop_fresh(&w);
         return status;
     }
-    if (work.fresh) status = compute(&work, error);
+    if (w.fresh) status = compute(&w);
     nst_mutex_lock(targets->lock);
-    if (status >= 0) join(&work);
-    else give_up(&work, requests, count);
+    if (status >= 0) join(&w);
+    else give_up(&w);
     nst_mutex_unlock(targets->lock);
     return status;
 }

@@ -10,7 +10,8 @@
 
 #include "image/image.h"
 #include "loss/loss.h"
-#include "net/pass.h"
+#include "base/ledger.h"
+#include "net/walk.h"
 #include "nst/session.h"
 
 #define NST_PIXELS SIZE_MAX /* the "layer" of losses on the picture itself */
@@ -45,15 +46,40 @@ int32_t nst_targets_create(nst_model *model, nst_image *content, nst_image *cons
 
 const nst_image *nst_targets_image(const nst_targets *targets, int image);
 
-/* Sees to it that the statistics of an image at width x height are there; one forward pass computes all that are missing. On success
- * each request is held until nst_targets_release(); after a failure nothing is. */
-int32_t nst_targets_prepare(nst_targets *targets, const nst_loss_tools *tools, const nst_network *network, int image, size_t width,
-                            size_t height, const nst_target_request *requests, size_t count, const _Atomic int *cancel,
-                            nst_error *error);
-/* The statistics, or NULL if they are not there. They stay as long as they are held. */
-const void *nst_targets_find(nst_targets *targets, const nst_network_config *config, int image, size_t width, size_t height,
-                             const nst_target_request *request);
+/* Which statistics of which image. */
+typedef struct nst_target_job {
+    const nst_loss_tools *tools;
+    const nst_network *network;
+    int image;
+    size_t width, height; /* to which it is resized */
+    size_t room;          /* that the way through the network may take (nst_walk_new) */
+    const nst_target_request *requests;
+    size_t count;
+} nst_target_job;
+
+/* Sees to it that the statistics are there; one walk through the network computes all that are missing. On success each request is held
+ * until nst_targets_release(); after a failure nothing is. */
+int32_t nst_targets_prepare(nst_targets *targets, const nst_target_job *job, const _Atomic int *cancel, nst_error *error);
+/* The statistics of the job's request `index`, or NULL if they are not there. They stay as long as they are held. */
+const void *nst_targets_find(nst_targets *targets, const nst_target_job *job, size_t index);
 /* Gives one hold back; NULL is allowed. */
 void nst_targets_release(nst_targets *targets, const void *statistics);
+
+/* ---- told beforehand ---- */
+
+#define NST_MAX_IDLE 2048
+
+/* Bytes of statistics that nobody would hold any more, the latest to be let go last. */
+typedef struct nst_target_idle {
+    size_t bytes[NST_MAX_IDLE];
+    size_t count;
+} nst_target_idle;
+
+/* Enters what prepare() takes when nothing is there yet. */
+int32_t nst_targets_foretell(const nst_targets *targets, const nst_target_job *job, nst_ledger *ledger, nst_error *error);
+/* What one request's statistics take. */
+size_t nst_targets_bytes(const nst_target_job *job, size_t index);
+/* Enters what release() gives back. */
+void nst_targets_foretell_release(const nst_targets *targets, size_t bytes, nst_target_idle *idle, nst_ledger *ledger);
 
 #endif

@@ -16,6 +16,7 @@ CHECK(nst_weights_identity, WEIGHTS_IDENTITY, 424);
 CHECK(nst_option_info, OPTION_INFO, 96);
 CHECK(nst_progress, PROGRESS, 128);
 CHECK(nst_loss_term, LOSS_TERM, 72);
+CHECK(nst_estimate, ESTIMATE, 192);
 
 /* Until 0.1 is released, the first sizes follow the structs. */
 #define CHECK_FRESH(type, name) _Static_assert(sizeof(type) == NST_##name##_FIRST_SIZE, #type ": update its first size")
@@ -31,6 +32,7 @@ CHECK_FRESH(nst_weights_identity, WEIGHTS_IDENTITY);
 CHECK_FRESH(nst_option_info, OPTION_INFO);
 CHECK_FRESH(nst_progress, PROGRESS);
 CHECK_FRESH(nst_loss_term, LOSS_TERM);
+CHECK_FRESH(nst_estimate, ESTIMATE);
 #endif
 
 int main(void)

@@ -147,6 +147,11 @@ static int32_t use_term(const struct fixture *fixture, void *object)
     return nst_session_get_term(fixture->session, 0, object);
 }
 
+static int32_t use_estimate(const struct fixture *fixture, void *object)
+{
+    return nst_session_estimate(fixture->session, 0, object);
+}
+
 static const nst_allocator an_allocator = {.size = sizeof an_allocator, .allocate = host_allocate, .release = host_release};
 static const nst_ctx_config a_config = {.size = sizeof a_config, .threads = 1};
 static const nst_reader a_reader = {.size = sizeof a_reader, .read = read_nothing};
@@ -180,6 +185,7 @@ static const struct sized sized[] = {
     {"option_info by key", sizeof(nst_option_info), NULL, use_option_key},
     {"progress", sizeof(nst_progress), NULL, use_progress},
     {"loss_term", sizeof(nst_loss_term), NULL, use_term},
+    {"estimate", sizeof(nst_estimate), NULL, use_estimate},
 };
 enum { SIZED = sizeof sized / sizeof sized[0] };
 
@@ -266,6 +272,7 @@ static const struct reserved {
     RESERVED("progress", nst_progress, reserved),
     RESERVED("loss_term", nst_loss_term, reserved0),
     RESERVED("loss_term", nst_loss_term, reserved),
+    RESERVED("estimate", nst_estimate, reserved),
 };
 
 static const struct sized *sized_named(const char *name)

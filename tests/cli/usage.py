@@ -104,13 +104,32 @@ class Mistakes(Case):
         self.refuse("sweep", self.content, self.style, "-o", self.out, "--vary", "alpha=1", "--vary", "content-weight=2", says="twice")
 
 
+class Estimates(Case):
+    def test_estimate(self):
+        """Says what a run would take, and makes no picture."""
+        done = self.run_nst(self.content, self.style, "--weights", "untrained", "--size", "64", "--estimate")
+        for word in ("memory in all", "features", "seconds/iteration", "curvature pairs", "fp32"):
+            self.assertIn(word, done.stdout)
+        done = self.run_nst("reconstruct", "content", self.content, "--weights", "untrained", "--size", "64", "--estimate",
+                            "--memory-limit", "1.5 GB")
+        self.assertIn("(1500000000 bytes)", done.stdout)
+        self.assertFalse(self.out.exists())
+
+    def test_limit(self):
+        """What cannot be kept is refused with numbers, exit code 4."""
+        done = self.run_nst(self.content, self.style, "-o", self.out, "--weights", "untrained", "--size", "400", "--memory-limit", "9M",
+                            expect=4)
+        self.assertIn("needs at least", done.stderr)
+        self.assertIn("the limit is 9 MB", done.stderr)
+
+
 class Flags(Case):
     def test_every_option_is_a_flag(self):
         """Each with a value that differs from its default, in one run each; the PNG tells what arrived."""
         other = {"int": lambda o: str(int(float(o["default"])) + 1), "float": lambda o: "0.75", "bool": lambda o: "true",
                  "choice": lambda o: next(c for c in o["choices"].split("|") if c not in (o["default"], "image", "auto")),
                  "layers": lambda o: "relu1_2,relu2_2:0.5", "floats": lambda o: "1"}
-        special = {"size": "32", "iterations": "2", "scales": "1"}
+        special = {"size": "32", "iterations": "2", "scales": "1", "memory-limit": "300M"}
         for option in json.loads(self.run_nst("options", "--json").stdout)["options"]:
             key, value = option["key"], special.get(option["key"]) or other[option["type"]](option)
             flags = [f"--{key}"] if option["type"] == "bool" else [f"--{key}", value]
@@ -118,6 +137,8 @@ class Flags(Case):
             self.run_nst(self.content, self.style, "-o", self.out, "--overwrite", *run)
             stored = str(self.info(self.out)["params"][key]).lower()
             accepted = (value, "auto") if key in ("style-weights", "preprocessing", "padding") else (value,)
+            if key == "memory-limit":  # no business of whoever has the picture
+                accepted = ("0",)
             self.assertIn(stored, accepted, key)
 
     def test_forms(self):

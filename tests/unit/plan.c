@@ -80,7 +80,8 @@ static int teardown(void **state)
 
 static nst_pass_config config_of(const world *w, const bool *tapped, bool backward)
 {
-    return (nst_pass_config){w->ctx, &w->kernels, &w->exec, w->network, WIDTH, HEIGHT, tapped, backward, NULL};
+    return (nst_pass_config){.ctx = w->ctx, .kernels = &w->kernels, .exec = &w->exec, .network = w->network, .width = WIDTH,
+                             .height = HEIGHT, .tapped = tapped, .backward = backward};
 }
 
 static void random_taps(nst_random *random, size_t count, bool *tapped)

@@ -93,26 +93,36 @@ static nst_network *network_of(world *w, nst_network_config config)
 static const nst_network_config plain = {NST_POOL_MAX, false, NST_PAD_ZERO, NST_PREPROCESSING_TORCH, true};
 static const nst_target_request requests[] = {{&nst_loss_gram, 1}, {&nst_loss_gram, 6}, {&nst_loss_content, 6}, {&nst_loss_tv, NST_PIXELS}};
 
+static nst_target_job job_of(world *w, const nst_network *network, int image, size_t width, size_t height)
+{
+    return (nst_target_job){&w->tools, network, image, width, height, SIZE_MAX, requests, 4};
+}
+
 static int32_t prepare(world *w, const nst_network *network, int image, size_t width, size_t height, const _Atomic int *cancel)
 {
     nst_error error;
+    nst_target_job job = job_of(w, network, image, width, height);
     w->runs = 0;
-    return nst_targets_prepare(w->targets, &w->tools, network, image, width, height, requests, 4, cancel, &error);
+    return nst_targets_prepare(w->targets, &job, cancel, &error);
 }
 
 static const void *find(world *w, const nst_network_config *config, int image, size_t width, size_t height, int request)
 {
-    return nst_targets_find(w->targets, config, image, width, height, &requests[request]);
+    nst_network network = {.config = *config};
+    nst_target_job job = job_of(w, &network, image, width, height);
+    return nst_targets_find(w->targets, &job, (size_t)request);
 }
 
 static void statistics_are_computed_once(void **state)
 {
     world *w = *state;
     nst_network *network = network_of(w, plain);
+    nst_target_job job = job_of(w, network, NST_CONTENT_IMAGE, 24, 20);
     const void *first[4];
     nst_error error;
     for (int i = 0; i < 4; i++) assert_null(find(w, &plain, NST_CONTENT_IMAGE, 24, 20, i));
-    assert_int_equal(nst_targets_prepare(w->targets, &w->tools, network, NST_CONTENT_IMAGE, 24, 20, requests, 2, NULL, &error), NST_OK);
+    job.count = 2;
+    assert_int_equal(nst_targets_prepare(w->targets, &job, NULL, &error), NST_OK);
     for (int i = 0; i < 4; i++) first[i] = find(w, &plain, NST_CONTENT_IMAGE, 24, 20, i);
     assert_true(first[0] && first[1] && !first[2] && !first[3]);
     assert_int_equal(prepare(w, network, NST_CONTENT_IMAGE, 24, 20, NULL), NST_OK); /* the rest */
@@ -181,12 +191,12 @@ static void refused_memory_means_nothing_is_kept(void **state)
     nst_network_free(network);
 }
 
-static size_t kept(const world *w)
+static size_t kept(world *w)
 {
     size_t count = 0;
     for (int request = 0; request < 4; request++)
         for (size_t width = 20; width < 32; width++)
-            if (nst_targets_find(w->targets, &plain, 0, width, 20, &requests[request])) count++;
+            if (find(w, &plain, 0, width, 20, request)) count++;
     return count;
 }
 
@@ -299,10 +309,12 @@ static void a_cancelled_session_holds_nothing(void **state)
 {
     world *w = *state;
     nst_network *network = network_of(w, plain);
+    nst_target_job half = job_of(w, network, 0, 20, 20);
     nst_error error;
+    half.count = 2;
     w->targets->idle_limit = 0;
     cancelled_meanwhile = 0;
-    assert_int_equal(nst_targets_prepare(w->targets, &w->tools, network, 0, 20, 20, requests, 2, NULL, &error), NST_OK);
+    assert_int_equal(nst_targets_prepare(w->targets, &half, NULL, &error), NST_OK);
     w->meanwhile = prepare_the_same_and_cancel;
     assert_int_equal(prepare(w, network, 0, 20, 20, &cancelled_meanwhile), NST_ERR_CANCELLED);
     assert_int_equal(w->other, NST_OK);

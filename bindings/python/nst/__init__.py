@@ -21,10 +21,10 @@ from .errors import (BusyError, Cancelled, CheckpointFormatError, Error, ExistsE
 from .image import Image
 from .model import Layer, Model, ModelInfo, WeightsCandidate, WeightsIdentity, identify_weights, search_weights
 from .options import Options, option_table
-from .session import LossTerm, Progress, Session, SessionOptions, Targets, reconstruct, transfer
+from .session import Estimate, LossTerm, Progress, Session, SessionOptions, Targets, reconstruct, transfer
 
 __all__ = [
-    "BusyError", "Cancelled", "CheckpointFormatError", "Context", "Error", "ExistsError", "FileError", "FormatError", "Image",
+    "BusyError", "Cancelled", "CheckpointFormatError", "Context", "Error", "Estimate", "ExistsError", "FileError", "FormatError", "Image",
     "ImageFormatError", "InternalError", "InvalidArgumentError", "Layer", "LimitError", "LossTerm", "MissingFileError", "Model",
     "ModelInfo", "NotFoundError", "NumericError", "OptionChange", "OptionInfo", "OptionType", "Options", "OutOfMemoryError",
     "Padding", "ParamsFormatError", "Preprocessing", "PreprocessingError", "Progress", "Session", "SessionOptions",

@@ -53,7 +53,8 @@ class RunOptionValues(TypedDict, total=False):
     pooling_rescale: Optional[bool]
     padding: Optional[Literal["auto", "zero", "reflect", "replicate"]]
     preprocessing: Optional[Literal["auto", "torch", "caffe", "unit"]]
-    precision: Optional[Literal["auto", "fp32"]]
+    precision: Optional[Literal["auto", "fp32", "bf16"]]
+    memory_limit: Optional[int]
 
 class OptionValues(RunOptionValues, total=False):
     init: Optional[Literal["content", "noise", "gray", "style", "image"]]
@@ -313,12 +314,25 @@ class OptionProperties:
     @preprocessing.deleter
     def preprocessing(self) -> None: ...
     @property
-    def precision(self) -> Literal["auto", "fp32"]:
-        """Arithmetic of the network; auto is the fastest whose result looks the same.
+    def precision(self) -> Literal["auto", "fp32", "bf16"]:
+        """Arithmetic of the network: 32-bit, or 16-bit (bf16) with 32-bit sums. auto is the fastest whose result looks the
+        same: bf16 where the processor has instructions for it, else fp32.
 
-        Default: auto. One of: auto, fp32.
+        Default: auto. One of: auto, fp32, bf16.
         """
     @precision.setter
-    def precision(self, value: Optional[Literal["auto", "fp32"]]) -> None: ...
+    def precision(self, value: Optional[Literal["auto", "fp32", "bf16"]]) -> None: ...
     @precision.deleter
     def precision(self) -> None: ...
+    @property
+    def memory_limit(self) -> int:
+        """Most memory that a run may take, images and weights included: 800M, 1.5G; Mi and Gi count in 1024s. To stay
+        below, the plan keeps fewer curvature pairs, then does work again instead of keeping it, then goes over the
+        picture in tiles, which gives the same loss and gradient (docs/memory.md). 0 is no limit.
+
+        Default: 0. From 0 to 9.00719925474099e+15 bytes.
+        """
+    @memory_limit.setter
+    def memory_limit(self, value: Optional[int]) -> None: ...
+    @memory_limit.deleter
+    def memory_limit(self) -> None: ...

@@ -411,6 +411,57 @@ class nst_loss_term(Structure):
     ]
 
 
+class nst_estimate(Structure):
+    size: int
+    scale: int
+    bytes: int
+    beside: int
+    limit: int
+    network: int
+    features: int
+    losses: int
+    targets: int
+    optimizer: int
+    images: int
+    seconds_per_iteration: float
+    width: int
+    height: int
+    tile_width: int
+    tile_height: int
+    tiles: int
+    history: int
+    history_bits: int
+    packed: int
+    recomputed: int
+    precision: bytes
+    reserved: Any
+    _fields_ = [
+        ("size", c_uint32),
+        ("scale", c_uint32),
+        ("bytes", c_uint64),
+        ("beside", c_uint64),
+        ("limit", c_uint64),
+        ("network", c_uint64),
+        ("features", c_uint64),
+        ("losses", c_uint64),
+        ("targets", c_uint64),
+        ("optimizer", c_uint64),
+        ("images", c_uint64),
+        ("seconds_per_iteration", c_double),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("tile_width", c_uint32),
+        ("tile_height", c_uint32),
+        ("tiles", c_uint32),
+        ("history", c_uint32),
+        ("history_bits", c_uint32),
+        ("packed", c_uint32),
+        ("recomputed", c_uint32),
+        ("precision", c_char * 12),
+        ("reserved", c_uint64 * 7),
+    ]
+
+
 class Reconstruction(enum.IntEnum):
     """nst_reconstruction"""
 
@@ -446,6 +497,7 @@ STRUCTS = (
     nst_option_info,
     nst_progress,
     nst_loss_term,
+    nst_estimate,
 )
 CALLBACKS = {
     "nst_log_fn": nst_log_fn,
@@ -518,6 +570,7 @@ PROTOTYPES: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
         POINTER(POINTER(nst_targets)))),
     "nst_targets_ref": (POINTER(nst_targets), (POINTER(nst_targets),)),
     "nst_targets_unref": (None, (POINTER(nst_targets),)),
+    "nst_session_estimate": (c_int32, (POINTER(nst_session), c_int32, POINTER(nst_estimate))),
     "nst_session_new": (c_int32, (POINTER(nst_targets), POINTER(nst_options), POINTER(nst_image), POINTER(POINTER(nst_session)))),
     "nst_session_new_reconstruction": (c_int32, (POINTER(nst_model), POINTER(nst_image), c_int32, c_char_p, POINTER(nst_options),
         POINTER(POINTER(nst_session)))),

@@ -69,6 +69,33 @@ class LossTerm:
     value: float
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """What a session takes. The parts are those of the moment at which most is held, and add up to `bytes`."""
+
+    bytes: int  # most that the session holds, statistics of the images included
+    beside: int  # what was held before: images, model, other sessions
+    limit: int  # memory_limit, on both together; 0: none
+    network: int
+    features: int
+    losses: int
+    targets: int
+    optimizer: int
+    images: int
+    seconds_per_iteration: Optional[float]  # None unless measured
+    scale: int  # 1-based number of the scale at which most is held
+    width: int  # of the final picture
+    height: int
+    tile_width: int  # pixels, without the surroundings; the picture's own: not tiled
+    tile_height: int
+    tiles: int
+    history: int  # curvature pairs; 0: another optimiser
+    history_bits: int
+    packed: bool  # the filters lie ready
+    recomputed: int  # layers that are computed again on the way back
+    precision: str
+
+
 class Targets(Child):
     """What the picture should resemble. Sessions made from the same targets share features that were computed once.
 
@@ -310,6 +337,18 @@ class Session(Child):
     def targets(self) -> Optional[Targets]:
         """None for a reconstruction."""
         return self._targets if isinstance(self._targets, Targets) else None
+
+    def estimate(self, probe: bool = False) -> Estimate:
+        """What the session will take; with `probe`, evaluations of a small picture tell the seconds of an iteration."""
+        raw = make(_raw.nst_estimate)
+        with self._lock:
+            self._check(lib.nst_session_estimate(self._handle, int(probe), ctypes.byref(raw)))
+        return Estimate(bytes=raw.bytes, beside=raw.beside, limit=raw.limit, network=raw.network, features=raw.features,
+                        losses=raw.losses, targets=raw.targets, optimizer=raw.optimizer, images=raw.images,
+                        seconds_per_iteration=raw.seconds_per_iteration if raw.seconds_per_iteration >= 0 else None,
+                        scale=raw.scale, width=raw.width, height=raw.height, tile_width=raw.tile_width,
+                        tile_height=raw.tile_height, tiles=raw.tiles, history=raw.history, history_bits=raw.history_bits,
+                        packed=bool(raw.packed), recomputed=raw.recomputed, precision=raw.precision.decode())
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint, atomically, for Session.resume(). The picture is saved with session.image.save()."""

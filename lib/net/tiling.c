@@ -1,0 +1,69 @@
+#include "net/tiling.h"
+
+size_t nst_tiling_unit(const nst_network *network, size_t depth)
+{
+    const nst_layer *deepest = &network->layers[depth - 1];
+    return (size_t)1 << (deepest->pools + (deepest->kind == NST_LAYER_POOL));
+}
+
+static size_t round_up(size_t value, size_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+size_t nst_tiling_reach(const nst_network *network, size_t depth)
+{
+    size_t reach = 0;
+    for (size_t i = 0; i < depth; i++)
+        if (network->layers[i].kind == NST_LAYER_CONV)
+            reach += (network->convs[network->layers[i].conv].size / 2) << network->layers[i].pools;
+    return round_up(reach, nst_tiling_unit(network, depth));
+}
+
+static size_t core_side(size_t side, size_t wanted, size_t grid)
+{
+    if (wanted == 0 || wanted >= side) return side;
+    wanted = round_up(wanted, grid);
+    return wanted < side ? wanted : side;
+}
+
+nst_tiling nst_tiling_make(size_t width, size_t height, size_t core_width, size_t core_height, size_t halo, size_t unit)
+{
+    nst_tiling tiling = {.width = width, .height = height, .grid = NST_TILING_GRID * unit, .halo = halo};
+    tiling.core_width = core_side(width, core_width, tiling.grid);
+    tiling.core_height = core_side(height, core_height, tiling.grid);
+    tiling.columns = (width + tiling.core_width - 1) / tiling.core_width;
+    tiling.rows = (height + tiling.core_height - 1) / tiling.core_height;
+    return tiling;
+}
+
+/* Begin and end of the core and of what is around it, along one side. */
+static void span(const nst_tiling *tiling, size_t side, size_t core, size_t index, size_t inner[2], size_t outer[2])
+{
+    inner[0] = index * core;
+    inner[1] = side - inner[0] > core ? inner[0] + core : side;
+    outer[0] = inner[0] > tiling->halo ? (inner[0] - tiling->halo) / tiling->grid * tiling->grid : 0;
+    outer[1] = side - inner[1] > tiling->halo ? inner[1] + tiling->halo : side;
+}
+
+nst_cut nst_tiling_get(const nst_tiling *tiling, size_t index)
+{
+    size_t inner_x[2], outer_x[2], inner_y[2], outer_y[2];
+    span(tiling, tiling->width, tiling->core_width, index % tiling->columns, inner_x, outer_x);
+    span(tiling, tiling->height, tiling->core_height, index / tiling->columns, inner_y, outer_y);
+    return (nst_cut){{inner_y[0], inner_y[1], inner_x[0], inner_x[1]}, {outer_y[0], outer_y[1], outer_x[0], outer_x[1]}};
+}
+
+/* A last row or column that a pooling drops is dropped here as well. */
+nst_region nst_cut_core_at(const nst_cut *cut, int pools)
+{
+    size_t top = cut->whole.row0 >> pools, left = cut->whole.column0 >> pools;
+    return (nst_region){(cut->core.row0 >> pools) - top, (cut->core.row1 >> pools) - top, (cut->core.column0 >> pools) - left,
+                        (cut->core.column1 >> pools) - left};
+}
+
+void nst_cut_origin_at(const nst_cut *cut, int pools, size_t *row, size_t *column)
+{
+    *row = cut->whole.row0 >> pools;
+    *column = cut->whole.column0 >> pools;
+}

@@ -1,0 +1,397 @@
+/* Memory told beforehand: the estimate is what the allocator counts, a limit is kept or refused, and nothing is taken inside a step. */
+#include "../support/failing_allocator.h"
+#include "../support/test_data.h"
+#include "support.h"
+
+/* One run: images and options. */
+typedef struct situation {
+    uint32_t width, height, channels; /* of the content; 0: none */
+    uint32_t styles;
+    const char *options;
+} situation;
+
+typedef struct outcome {
+    nst_estimate estimate;
+    uint64_t before, peak; /* held by the context */
+    double loss;
+} outcome;
+
+static nst_model *real_model(nst_ctx *ctx)
+{
+    char path[512];
+    nst_model *model = NULL;
+    if (!test_data_path(path, sizeof path, "weights/vgg19-caffe-bgr.safetensors")) return NULL;
+    assert_ok(nst_model_open(ctx, path, &model));
+    return model;
+}
+
+static nst_targets *situation_targets(nst_model *model, nst_ctx *ctx, const situation *s)
+{
+    nst_image *content = s->width ? new_picture(ctx, s->width, s->height, s->channels, 1) : NULL, *styles[3] = {NULL};
+    nst_targets *targets = NULL;
+    for (uint32_t i = 0; i < s->styles; i++) styles[i] = new_picture(ctx, 57 + 8 * i, 83, 3, 2 + i);
+    assert_ok(nst_targets_new(model, content, styles, s->styles, &targets));
+    for (uint32_t i = 0; i < s->styles; i++) nst_image_unref(styles[i]);
+    nst_image_unref(content);
+    return targets;
+}
+
+static nst_options *situation_options(nst_ctx *ctx, const char *json)
+{
+    nst_options *options = NULL;
+    assert_ok(nst_options_new(ctx, &options));
+    if (nst_options_from_json(options, json, strlen(json)) < 0) fail_msg("%s", nst_options_error(options));
+    return options;
+}
+
+static nst_estimate estimate_of(nst_session *session)
+{
+    nst_estimate e;
+    NST_INIT(e);
+    assert_ok(nst_session_estimate(session, 0, &e));
+    return e;
+}
+
+static outcome run(const situation *s, bool real, uint64_t limit)
+{
+    nst_ctx *ctx = NULL;
+    nst_model *model = NULL;
+    nst_targets *targets;
+    nst_options *options;
+    nst_session *session = NULL;
+    nst_progress progress;
+    outcome o = {.peak = 0};
+    assert_ok(nst_ctx_new(NULL, &ctx));
+    if (real) model = real_model(ctx);
+    else assert_ok(nst_model_new_untrained(ctx, 2, 1, &model));
+    targets = situation_targets(model, ctx, s);
+    options = situation_options(ctx, s->options);
+    if (limit) assert_ok(nst_options_set_i64(options, "memory-limit", (int64_t)limit));
+    o.before = nst_ctx_memory_used(ctx);
+    if (nst_session_new(targets, options, NULL, &session) < 0) fail_msg("%s: %s", s->options, nst_ctx_error(ctx));
+    o.estimate = estimate_of(session);
+    if (nst_session_run(session, NULL, NULL) != NST_DONE) fail_msg("%s: %s", s->options, nst_session_error(session));
+    nst_image_unref(image_of(session));
+    o.peak = nst_ctx_memory_peak(ctx);
+    NST_INIT(progress);
+    nst_session_get_progress(session, &progress);
+    o.loss = progress.loss;
+    nst_session_free(session);
+    nst_options_free(options);
+    nst_targets_unref(targets);
+    nst_model_unref(model);
+    nst_ctx_unref(ctx);
+    return o;
+}
+
+static void check_estimate(const situation *s, bool real)
+{
+    outcome o = run(s, real, 0);
+    const nst_estimate *e = &o.estimate;
+    double ratio = (double)e->bytes / (double)(o.peak - o.before);
+    if (getenv("NST_TEST_VERBOSE"))
+        print_message("%.4f %llu of %llu: %s\n", ratio, (unsigned long long)e->bytes, (unsigned long long)(o.peak - o.before), s->options);
+    assert_true(e->beside == o.before && e->limit == 0);
+    assert_true(e->network + e->features + e->losses + e->targets + e->optimizer + e->images == e->bytes);
+    if (!(ratio > 0.98 && ratio < 1.02))
+        fail_msg("told %llu, taken %llu: %s", (unsigned long long)e->bytes, (unsigned long long)(o.peak - o.before), s->options);
+}
+
+static const situation situations[] = {
+    {40, 30, 3, 1, "{\"size\": 40, \"iterations\": 1}"},
+    {120, 90, 3, 1, "{\"size\": 120, \"iterations\": 2}"},
+    {120, 90, 3, 1, "{\"size\": 257, \"iterations\": 2}"},
+    {120, 90, 4, 1, "{\"size\": 130, \"iterations\": 2}"},
+    {120, 90, 3, 3, "{\"size\": 100, \"iterations\": 2, \"style-weights\": \"1,2,3\"}"},
+    {120, 90, 3, 1, "{\"size\": 100, \"iterations\": 2, \"style-scale\": 2.5}"},
+    {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 4, \"scales\": 3}"},
+    {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 4, \"scales\": 3, \"optimizer\": \"adam\"}"},
+    {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 1, \"optimizer\": \"adam\", \"init\": \"noise\"}"},
+    {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 2, \"history\": 3, \"init\": \"style\"}"},
+    {120, 90, 3, 1, "{\"size\": 150, \"iterations\": 2, \"pooling\": \"l2\"}"},
+    {120, 90, 3, 1, "{\"size\": 150, \"iterations\": 2, \"pooling\": \"average\", \"padding\": \"reflect\"}"},
+    {120, 90, 3, 1, "{\"size\": 150, \"iterations\": 2, \"content-layers\": \"conv1_1,relu3_2,pool4\", \"style-layers\": \"relu5_4\"}"},
+    {120, 90, 3, 1, "{\"size\": 150, \"iterations\": 2, \"content-layers\": \"relu1_1\", \"style-layers\": \"conv1_1,pool1\"}"},
+    {0, 0, 0, 2, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\"}"},
+    {150, 150, 3, 0, "{\"size\": 150, \"iterations\": 2, \"init\": \"gray\"}"},
+};
+enum { SITUATIONS = sizeof situations / sizeof situations[0] };
+
+static void the_estimate_is_the_peak(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SITUATIONS; i++) check_estimate(&situations[i], false);
+}
+
+static void the_estimate_is_the_peak_with_vgg19(void **state)
+{
+    static const situation real[] = {
+        {224, 200, 3, 1, "{\"size\": 224, \"iterations\": 1}"},
+        {200, 240, 3, 1, "{\"size\": 200, \"iterations\": 2, \"optimizer\": \"adam\", \"scales\": 2}"},
+        {200, 240, 3, 1, "{\"size\": 160, \"iterations\": 1, \"content-layers\": \"relu3_1\", \"style-layers\": \"relu2_1,relu3_1\"}"},
+    };
+    nst_ctx *ctx = NULL;
+    nst_model *model;
+    (void)state;
+    assert_ok(nst_ctx_new(NULL, &ctx));
+    model = real_model(ctx);
+    nst_model_unref(model);
+    nst_ctx_unref(ctx);
+    if (!model) skip();
+    for (int i = 0; i < 3; i++) check_estimate(&real[i], true);
+}
+
+/* ---- limits ---- */
+
+/* Savings come in their order, each only when those before do not suffice. */
+static void check_order(const nst_estimate *e, const nst_estimate *asked)
+{
+    bool tiled = e->tiles > 1, pairs = e->history > 0;
+    if (tiled || e->recomputed > asked->recomputed) assert_int_equal(e->packed, 0);
+    if (pairs && !e->packed) assert_true(e->history == 2 && e->history_bits == 16);
+    if (pairs && e->history < asked->history) assert_int_equal(e->history_bits, 16);
+}
+
+static outcome check_limit(const situation *s, const outcome *free, unsigned percent)
+{
+    uint64_t limit = free->before + free->estimate.bytes * percent / 100;
+    outcome held = run(s, false, limit);
+    const nst_estimate *e = &held.estimate;
+    double ratio = (double)e->bytes / (double)(held.peak - held.before);
+    if (getenv("NST_TEST_VERBOSE"))
+        print_message("%u%%: peak %.3f, told %.3f, history %u of %u, packed %u, again %u, %u tiles of %ux%u, loss %.9g (%.9g)\n", percent,
+                      (double)held.peak / (double)limit, (double)(e->bytes + e->beside) / (double)limit, e->history, e->history_bits,
+                      e->packed, e->recomputed, e->tiles, e->tile_width, e->tile_height, held.loss, free->loss);
+    assert_true(held.peak <= limit);
+    assert_true(e->limit == limit && e->beside + e->bytes <= limit);
+    if (!(ratio > 0.98 && ratio < 1.02)) fail_msg("told %llu: %g of what was taken", (unsigned long long)e->bytes, ratio);
+    check_order(e, &free->estimate);
+    return held;
+}
+
+static void limits_are_kept(void **state)
+{
+    static const situation limited[] = {
+        {120, 90, 3, 1, "{\"size\": 257, \"iterations\": 2}"},
+        {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 4, \"scales\": 3, \"history\": 5}"},
+        {120, 90, 3, 2, "{\"size\": 400, \"iterations\": 2, \"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_1,relu2_1\"}"},
+    };
+    static const situation deep = {
+        120, 90, 3, 1, "{\"size\": 700, \"scales\": 2, \"iterations\": 2, \"optimizer\": \"adam\", \"style-scale\": 1.5, "
+                       "\"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_1,relu2_2\"}"};
+    static const unsigned least[] = {75, 85, 75}; /* percent of what it takes without a limit */
+    outcome free;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        free = run(&limited[i], false, 0);
+        for (unsigned percent = 95; percent >= least[i]; percent -= 10) check_limit(&limited[i], &free, percent);
+    }
+    free = run(&deep, false, 0);
+    for (unsigned percent = 95; percent >= 85; percent -= 10) {
+        outcome held = check_limit(&deep, &free, percent);
+        assert_true(held.estimate.tiles > 1);
+        assert_true(fabs(held.loss - free.loss) <= 1e-4 * free.loss);
+    }
+}
+
+static void what_cannot_fit_is_refused_with_numbers(void **state)
+{
+    world *w = *state;
+    nst_options *options = situation_options(w->ctx, "{\"size\": 400, \"memory-limit\": 3000000}");
+    nst_session *session = NULL;
+    uint64_t used = nst_ctx_memory_used(w->ctx), peak = nst_ctx_memory_peak(w->ctx);
+    char size[16];
+    assert_int_equal(nst_session_new(w->targets, options, NULL, &session), NST_ERR_LIMIT);
+    assert_null(session);
+    assert_contains(nst_ctx_error(w->ctx), "400x300 needs at least ");
+    assert_contains(nst_ctx_error(w->ctx), "the limit is 3 MB");
+    assert_contains(nst_ctx_error(w->ctx), "try size ");
+    assert_true(nst_ctx_memory_used(w->ctx) == used && nst_ctx_memory_peak(w->ctx) < peak + 1000000);
+    /* the advice holds */
+    snprintf(size, sizeof size, "%d", atoi(strstr(nst_ctx_error(w->ctx), "try size ") + 9));
+    assert_ok(nst_options_set_str(options, "size", size));
+    assert_ok(nst_session_new(w->targets, options, NULL, &session));
+    nst_session_free(session);
+    nst_options_free(options);
+}
+
+/* "1.5M" of any option in bytes. */
+static void limits_are_written_with_units(void **state)
+{
+    static const struct { const char *text, *value; } good[] = {
+        {"0", "0"}, {"1.5G", "1500000000"}, {"800M", "800000000"}, {"800 MB", "800000000"}, {"1Gi", "1073741824"},
+        {"2kiB", "2048"}, {"1e6", "1000000"}, {"12B", "12"}, {"0.5k", "500"}};
+    static const char *const bad[] = {"", "G", "1.5X", "-1M", "1.5GG", "1 5", "nan", "1e30G", "1iB"};
+    world *w = *state;
+    nst_options *options = situation_options(w->ctx, "{}");
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_ok(nst_options_set_str(options, "memory-limit", good[i].text));
+        assert_string_equal(nst_options_get_str(options, "memory-limit"), good[i].value);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (nst_options_set_str(options, "memory-limit", bad[i]) != NST_ERR_INVALID_ARG) fail_msg("'%s' was taken", bad[i]);
+    nst_options_free(options);
+}
+
+/* A number of bytes that leaves a session so much of what it would take. */
+static const char *limit_of(nst_session *free, unsigned percent)
+{
+    static char text[32];
+    nst_estimate e = estimate_of(free);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)(e.beside + e.bytes * percent / 100));
+    nst_session_free(free);
+    return text;
+}
+
+/* In tiles: nothing else is left to save. */
+#define SHALLOW "size", "640", "iterations", "40", "optimizer", "adam", "content-layers", "relu2_1", "style-layers", "relu1_1,relu2_1"
+static nst_session *tiled_session(world *w)
+{
+    const char *limit = limit_of(new_session(w->ctx, w->targets, SHALLOW, NULL), 93);
+    nst_session *session = new_session(w->ctx, w->targets, SHALLOW, "memory-limit", limit, NULL);
+    assert_true(estimate_of(session).tiles > 1);
+    return session;
+}
+
+/* Cancelled between tiles: nothing is lost, and the next step goes on. */
+static int32_t cancel_at_once(void *user, nst_session *session, const nst_progress *progress)
+{
+    (void)progress;
+    nst_session_cancel(session);
+    return ++*(int *)user > 5;
+}
+
+static void cancelling_reaches_into_tiles(void **state)
+{
+    world *w = *state;
+    nst_session *session = tiled_session(w);
+    int calls = 0;
+    assert_ok(nst_session_set_option(session, "iterations", "2"));
+    nst_session_cancel(session);
+    assert_int_equal(nst_session_step(session), NST_ERR_CANCELLED);
+    assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    assert_int_equal(nst_session_run(session, cancel_at_once, &calls), NST_ERR_CANCELLED);
+    assert_int_equal(nst_session_run(session, NULL, NULL), NST_DONE);
+    nst_session_free(session);
+}
+
+/* A limit that comes while the session runs. */
+static void a_limit_may_change_during_the_run(void **state)
+{
+    world *w = *state;
+    nst_session *session = new_session(w->ctx, w->targets, "size", "400", "iterations", "3", NULL);
+    nst_estimate before, after;
+    uint64_t limit;
+    char text[32];
+    assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    before = estimate_of(session);
+    limit = before.beside + before.bytes * 8 / 10;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)limit);
+    assert_ok(nst_session_set_option(session, "memory-limit", text));
+    assert_int_equal(nst_session_run(session, NULL, NULL), NST_DONE);
+    after = estimate_of(session);
+    assert_true(after.beside + after.bytes <= limit && after.bytes < before.bytes);
+    assert_int_equal(nst_session_set_option(session, "memory-limit", "1k"), NST_ERR_LIMIT);
+    nst_session_free(session);
+}
+
+/* Where more lies beside the session the plan would choose fewer pairs: the checkpoint's are taken all the same. */
+static void a_checkpoint_brings_its_pairs(void **state)
+{
+    world *w = *state;
+    const char *limit = limit_of(new_session(w->ctx, w->targets, "size", "300", "iterations", "6", NULL), 80);
+    nst_session *session = new_session(w->ctx, w->targets, "size", "300", "iterations", "6", "memory-limit", limit, NULL), *resumed = NULL;
+    char path[256];
+    nst_image *ballast;
+    nst_estimate saved;
+    uint64_t hash;
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/nst-memory-%p.checkpoint", folder ? folder : "/tmp", (void *)session);
+    saved = estimate_of(session);
+    assert_int_equal(saved.history_bits, 16);
+    for (int i = 0; i < 4; i++) assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    assert_ok(nst_session_save(session, path));
+    assert_int_equal(nst_session_run(session, NULL, NULL), NST_DONE);
+    hash = hash_of(session);
+    nst_session_free(session);
+    ballast = new_picture(w->ctx, 200, 200, 3, 9);
+    assert_ok(nst_session_resume(w->targets, path, &resumed));
+    assert_true(estimate_of(resumed).history == saved.history && estimate_of(resumed).history_bits == 16);
+    assert_int_equal(nst_session_run(resumed, NULL, NULL), NST_DONE);
+    assert_true(hash_of(resumed) == hash);
+    nst_session_free(resumed);
+    nst_image_unref(ballast);
+    remove(path);
+}
+
+/* ---- steps take nothing ---- */
+
+static void setup_counting(world *w, failing_allocator *memory)
+{
+    nst_allocator hooks = failing_allocator_hooks(memory);
+    nst_ctx_config config;
+    NST_INIT(config);
+    config.threads = 2;
+    config.allocator = &hooks;
+    fill_world(w, &config);
+}
+
+static void check_no_allocation(failing_allocator *memory, nst_session *session)
+{
+    assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    failing_allocator_arm(memory, 0, false);
+    for (int i = 0; i < 12; i++) assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    assert_int_equal(memory->count, 0);
+    nst_session_free(session);
+}
+
+static void steps_take_no_memory(void **state)
+{
+    failing_allocator memory = {0};
+    world w;
+    (void)state;
+    setup_counting(&w, &memory);
+    check_no_allocation(&memory, new_session(w.ctx, w.targets, "size", "64", "iterations", "40", NULL));
+    check_no_allocation(&memory, new_session(w.ctx, w.targets, "size", "64", "iterations", "40", "optimizer", "adam", NULL));
+    check_no_allocation(&memory, tiled_session(&w));
+    empty_world(&w);
+    assert_int_equal(memory.live, 0);
+}
+
+/* ---- the probe ---- */
+
+static void the_probe_measures_and_leaves_nothing(void **state)
+{
+    world *w = *state;
+    nst_session *session = new_session(w->ctx, w->targets, "size", "300", "iterations", "3", NULL);
+    nst_estimate e;
+    uint64_t used = nst_ctx_memory_used(w->ctx), network;
+    NST_INIT(e);
+    assert_ok(nst_session_estimate(session, 0, &e));
+    assert_true(e.seconds_per_iteration < 0);
+    assert_true(nst_ctx_memory_used(w->ctx) == used);
+    network = e.network;
+    assert_ok(nst_session_estimate(session, 1, &e));
+    assert_true(e.seconds_per_iteration > 0);
+    assert_true(nst_ctx_memory_used(w->ctx) <= used + network); /* it stays ready */
+    assert_int_equal(nst_session_run(session, NULL, NULL), NST_DONE);
+    assert_ok(nst_session_estimate(session, 0, &e)); /* also at the end */
+    nst_session_free(session);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_estimate_is_the_peak),
+        cmocka_unit_test(the_estimate_is_the_peak_with_vgg19),
+        cmocka_unit_test(limits_are_kept),
+        test_in_world(what_cannot_fit_is_refused_with_numbers),
+        test_in_world(limits_are_written_with_units),
+        test_in_world(cancelling_reaches_into_tiles),
+        test_in_world(a_limit_may_change_during_the_run),
+        test_in_world(a_checkpoint_brings_its_pairs),
+        cmocka_unit_test(steps_take_no_memory),
+        test_in_world(the_probe_measures_and_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
