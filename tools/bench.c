@@ -90,16 +90,16 @@ static uint64_t resident_peak(void)
 static int32_t make_picture(nst_ctx *ctx, int32_t size, uint32_t seed, nst_image **out)
 {
     unsigned char *pixels = cli_alloc((size_t)size * (size_t)size, 3);
+    uint32_t grain = seed;
     nst_image_desc desc;
     int32_t status;
     for (int32_t y = 0; y < size; y++)
         for (int32_t x = 0; x < size; x++)
             for (int32_t c = 0; c < 3; c++) {
-                uint32_t wave = (uint32_t)(x * (5 + c) + (y * y >> 6) * (int32_t)(1 + seed)) & 0x1FF;
-                seed = seed * 1664525u + 1013904223u;
+                uint32_t wave = ((uint32_t)(x * (5 + c)) + (uint32_t)(y * y >> 6) * (1 + seed)) & 0x1FF;
+                grain = grain * 1664525u + 1013904223u;
                 pixels[((size_t)y * (size_t)size + (size_t)x) * 3 + (size_t)c] =
-                    (unsigned char)((wave < 256 ? wave : 511 - wave) * 15 / 16 + (seed >> 28));
-                seed = seed & 0xFFFFFFF0u;
+                    (unsigned char)((wave < 256 ? wave : 511 - wave) * 15 / 16 + (grain >> 28));
             }
     NST_INIT(desc);
     desc.format = NST_FORMAT_U8;

@@ -11,6 +11,7 @@
 #include "kernels/level_cblas.h"
 #include "kernels/level_reference.h"
 #include "kernels/masks.h"
+#include "kernels/parts.h"
 #include "kernels/runs.h"
 #include "kernels/winograd.h"
 
@@ -58,11 +59,6 @@ static void winograd_product(size_t m, size_t n, size_t k, const nst_real *a, co
     multiply(CblasNoTrans, m, n, k, a, k, b, n, 0, c, n);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 size_t nst_cblas_conv_packed_bytes(const nst_conv *conv, nst_direction direction)
 {
     return nst_winograd_serves(conv, direction == NST_BACKWARD) ? nst_winograd_packed_bytes(conv) : 0;
@@ -86,7 +82,7 @@ size_t nst_cblas_conv_workspace(const nst_conv *conv, size_t height, size_t widt
     (void)strands;
     if (is_empty(conv, height, width)) return 0;
     if (!nst_winograd_fits(conv, height, width, 1)) wanted = columns_workspace(conv, height, width);
-    return nst_winograd_fits(conv, height, width, 0) ? larger(wanted, nst_winograd_workspace(conv, height, width)) : wanted;
+    return nst_winograd_fits(conv, height, width, 0) ? nst_most(wanted, nst_winograd_workspace(conv, height, width)) : wanted;
 }
 
 /* Positions [begin, begin + count) of y (C, M). */

@@ -17,4 +17,13 @@ static inline size_t nst_pad_source(size_t position, ptrdiff_t shift, size_t len
     return index < 0 ? 0 : length - 1;
 }
 
+/* The same for a line (length > 0) that the padding has made longer by one position at either end: what position `at` of that shows.
+ * Behind its length + 2 positions there is nothing. */
+static inline size_t nst_pad_around(size_t at, size_t length, nst_pad_mode mode)
+{
+    if (at == 0) return nst_pad_source(0, -1, length, mode);
+    if (at <= length) return at - 1;
+    return at == length + 1 ? nst_pad_source(length - 1, 1, length, mode) : NST_PAD_NOTHING;
+}
+
 #endif

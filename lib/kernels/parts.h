@@ -1,9 +1,25 @@
-/* Fixed shares of work and sums in double, for every level. Borders and orders follow from sizes alone, never from the number of
+/* Sizes, fixed shares of work and sums in double, for every level. Borders and orders follow from sizes alone, never from the number of
  * threads. */
 #ifndef NST_KERNELS_PARTS_H
 #define NST_KERNELS_PARTS_H
 
 #include "kernels/kernels.h"
+
+static inline size_t nst_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t nst_most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* How many pieces of `size` cover `count`. */
+static inline size_t nst_ceil_div(size_t count, size_t size)
+{
+    return (count + size - 1) / size;
+}
 
 enum {
     NST_PARTS = 64,          /* at most so many tasks share a reduction: their results lie on the caller's stack */
@@ -21,6 +37,14 @@ static inline uint32_t nst_part_count(size_t count)
 static inline size_t nst_part_begin(size_t total, uint32_t parts, uint32_t index)
 {
     return total / parts * index + total % parts * index / parts;
+}
+
+/* What the tasks found, in their order. */
+static inline double nst_sum_parts(const double *sums, uint32_t parts)
+{
+    double total = 0;
+    for (uint32_t part = 0; part < parts; part++) total += sums[part];
+    return total;
 }
 
 /* Eight lanes, added pairwise at the end: fast without reassociation by the compiler, and always the same order. */

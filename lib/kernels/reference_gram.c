@@ -117,13 +117,12 @@ static void difference_part(void *data, uint32_t part)
 double nst_reference_squared_difference(const nst_exec *exec, nst_shape shape, nst_region region, const void *features,
                                         const nst_place *place, const void *target)
 {
-    double sums[NST_PARTS], total = 0;
+    double sums[NST_PARTS];
     gram_task task = task_with_target(shape, region, features, place, target);
     uint32_t parts = difference_parts(&task);
     task.sums = sums;
     exec->run(exec->user, difference_part, &task, parts);
-    for (uint32_t part = 0; part < parts; part++) total += sums[part];
-    return total;
+    return nst_sum_parts(sums, parts);
 }
 
 static void add_scaled_difference(size_t count, nst_real scale, const nst_real *restrict f, const nst_real *restrict t,

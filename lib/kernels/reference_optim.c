@@ -27,18 +27,6 @@ static double total_of(const products *sum)
     return nst_sum_lanes(sum->lane) + sum->tail;
 }
 
-static double add_up(const double *sums, uint32_t parts)
-{
-    double total = 0;
-    for (uint32_t part = 0; part < parts; part++) total += sums[part];
-    return total;
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Values [at, at + n) of a vector: where they lie, or widened into `block`. */
 static const nst_real *read_block(nst_vector vector, size_t at, size_t n, nst_real *restrict block)
 {
@@ -92,7 +80,7 @@ static void axpby_dot_part(void *data, uint32_t part)
     products sum = {{0}, 0};
     for (size_t at = nst_part_begin(task->count, task->parts, part); at < end; at += n) {
         nst_real block[BLOCK];
-        n = least(BLOCK, end - at);
+        n = nst_least(BLOCK, end - at);
         update_block(n, task->alpha, read_block(task->x, at, n, block), task->beta, task->y + at);
         add_products(&sum, n, read_block(task->z, at, n, block), task->y + at);
     }
@@ -103,7 +91,7 @@ double nst_reference_axpby_dot(const nst_exec *exec, size_t n, nst_real alpha, n
 {
     axpby_dot_task task = {.count = n, .parts = nst_part_count(n), .alpha = alpha, .beta = beta, .x = x, .z = z, .y = y};
     exec->run(exec->user, axpby_dot_part, &task, task.parts);
-    return add_up(task.sums, task.parts);
+    return nst_sum_parts(task.sums, task.parts);
 }
 
 /* ---- curvature_pair ---- */
@@ -129,7 +117,7 @@ static void pair_part(void *data, uint32_t part)
     products sy = {{0}, 0}, yy = {{0}, 0};
     for (size_t at = nst_part_begin(task->count, task->parts, part); at < end; at += n) {
         nst_real s[BLOCK], y[BLOCK];
-        n = least(BLOCK, end - at);
+        n = nst_least(BLOCK, end - at);
         subtract(n, task->x + at, task->x_before + at, s);
         subtract(n, task->g + at, task->g_before + at, y);
         write_block(task->precision, task->s, at, n, s);
@@ -147,8 +135,8 @@ void nst_reference_curvature_pair(const nst_exec *exec, size_t n, const nst_real
     pair_task task = {.count = n, .parts = nst_part_count(n), .x = x, .x_before = x_before, .g = g, .g_before = g_before,
                       .precision = precision, .s = s, .y = y};
     exec->run(exec->user, pair_part, &task, task.parts);
-    sums[0] = add_up(task.sy, task.parts);
-    sums[1] = add_up(task.yy, task.parts);
+    sums[0] = nst_sum_parts(task.sy, task.parts);
+    sums[1] = nst_sum_parts(task.yy, task.parts);
 }
 
 /* ---- move ---- */
@@ -236,7 +224,7 @@ double nst_reference_adam_propose(const nst_exec *exec, size_t n, const nst_adam
     adam_task task = {.count = n, .parts = nst_part_count(n), .step = step, .x = x, .g = g, .first_before = first,
                       .second_before = second, .to = to};
     exec->run(exec->user, propose_part, &task, task.parts);
-    return add_up(task.sums, task.parts);
+    return nst_sum_parts(task.sums, task.parts);
 }
 
 static void commit_part(void *data, uint32_t part)

@@ -115,10 +115,8 @@ static void dot_part(void *data, uint32_t part)
 double nst_reference_dot(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b)
 {
     vector_task task = {.count = n, .x = a, .z = b};
-    double total = 0;
     spread(exec, dot_part, &task);
-    for (uint32_t part = 0; part < task.parts; part++) total += task.sums[part];
-    return total;
+    return nst_sum_parts(task.sums, task.parts);
 }
 
 static void axpy_part(void *data, uint32_t part)

@@ -16,6 +16,12 @@ typedef struct nst_spreading {
     _Atomic uint32_t next;
 } nst_spreading;
 
+/* Where a workspace's first cache line begins: it comes aligned to an nst_real only, and with 63 bytes to spare where this is called. */
+static inline void *nst_aligned(void *workspace)
+{
+    return (unsigned char *)workspace + (64 - (uintptr_t)workspace % 64) % 64;
+}
+
 static inline void nst_spread_strand(void *data, uint32_t strand)
 {
     nst_spreading *spreading = data;

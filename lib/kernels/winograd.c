@@ -4,6 +4,7 @@
 
 #include "kernels/masks.h"
 #include "kernels/padding.h"
+#include "kernels/parts.h"
 
 enum {
     TILE = 4,              /* outputs of a tile, in each direction */
@@ -25,7 +26,7 @@ typedef struct band {
 
 static size_t tiles_along(size_t length)
 {
-    return (length + TILE - 1) / TILE;
+    return nst_ceil_div(length, TILE);
 }
 
 int nst_winograd_serves(const nst_conv *conv, int backward)

@@ -222,6 +222,6 @@ bool nst_network_config_equal(const nst_network_config *a, const nst_network_con
 
 nst_shape nst_network_shape(const nst_network *network, size_t layer, size_t width, size_t height)
 {
-    int pools = network->layers[layer].pools + (network->layers[layer].kind == NST_LAYER_POOL);
+    int pools = nst_network_pools(network, layer);
     return (nst_shape){network->layers[layer].channels, height >> pools, width >> pools};
 }

@@ -51,6 +51,12 @@ nst_real nst_network_pool_scale(const nst_network_config *config);
 /* Whether the layers compute the same. */
 bool nst_network_config_equal(const nst_network_config *a, const nst_network_config *b);
 
+/* Poolings on the way to a layer's output: it has height >> that rows. */
+static inline int nst_network_pools(const nst_network *network, size_t layer)
+{
+    return network->layers[layer].pools + (network->layers[layer].kind == NST_LAYER_POOL);
+}
+
 /* Shape of a layer's output for an image of the given size; a dimension of 0 means the image is too small. */
 nst_shape nst_network_shape(const nst_network *network, size_t layer, size_t width, size_t height);
 

@@ -35,6 +35,14 @@ typedef struct nst_pass_config {
     size_t other_count;
 } nst_pass_config;
 
+/* Layers down to the deepest tapped one; 0: none is tapped. */
+static inline size_t nst_pass_depth(const nst_pass_config *config)
+{
+    size_t depth = config->network->layer_count;
+    while (depth > 0 && !config->tapped[depth - 1]) depth--;
+    return depth;
+}
+
 /* Bytes that a pass takes, and layers whose features it computes again. The errors of nst_pass_new(). */
 int32_t nst_pass_bytes(const nst_pass_config *config, size_t *bytes, size_t *recomputed, nst_error *error);
 /* NST_ERR_INVALID_ARG, naming the smallest size, if the image is too small for the deepest layer. */

@@ -130,14 +130,6 @@ static void plan_shared(const nst_pass_config *config, nst_plan *plan)
 
 /* ---- limits ---- */
 
-static size_t deepest_tapped(const nst_pass_config *config)
-{
-    size_t depth = 0;
-    for (size_t i = 0; i < config->network->layer_count; i++)
-        if (config->tapped[i]) depth = i + 1;
-    return depth;
-}
-
 /* Every layer kept twice over, in layouts that round channels up, must be countable: then so is all that a plan adds up. */
 static bool fits(const nst_pass_config *config, size_t depth)
 {
@@ -155,12 +147,10 @@ static bool fits(const nst_pass_config *config, size_t depth)
 static int32_t check_sizes(const nst_pass_config *config, size_t depth, nst_error *error)
 {
     const nst_network *network = config->network;
-    const nst_layer *deepest = &network->layers[depth - 1];
-    int pools = deepest->pools + (deepest->kind == NST_LAYER_POOL);
-    size_t smallest = (size_t)1 << pools;
+    size_t smallest = (size_t)1 << nst_network_pools(network, depth - 1);
     if (config->width < smallest || config->height < smallest)
         return nst_fail(error, NST_ERR_INVALID_ARG, "an image of %zux%zu is too small for layer %s, which needs at least %zux%zu",
-                        config->width, config->height, deepest->name, smallest, smallest);
+                        config->width, config->height, network->layers[depth - 1].name, smallest, smallest);
     if (!fits(config, depth))
         return nst_fail(error, NST_ERR_LIMIT, "an image of %zux%zu is too large", config->width, config->height);
     return NST_OK;
@@ -177,7 +167,7 @@ static bool sum_bytes(const nst_plan *plan, size_t *sum)
 static int32_t make_for_size(const nst_pass_config *config, nst_plan *plan, nst_error *error)
 {
     int32_t status;
-    *plan = (nst_plan){.depth = deepest_tapped(config), .buffer_count = NST_BUFFER_KEPT};
+    *plan = (nst_plan){.depth = nst_pass_depth(config), .buffer_count = NST_BUFFER_KEPT};
     if (plan->depth == 0) return nst_fail(error, NST_ERR_INTERNAL, "a pass without a tapped layer");
     status = check_sizes(config, plan->depth, error);
     if (status < 0) return status;

@@ -2,8 +2,7 @@
 
 size_t nst_tiling_unit(const nst_network *network, size_t depth)
 {
-    const nst_layer *deepest = &network->layers[depth - 1];
-    return (size_t)1 << (deepest->pools + (deepest->kind == NST_LAYER_POOL));
+    return (size_t)1 << nst_network_pools(network, depth - 1);
 }
 
 static size_t round_up(size_t value, size_t unit)

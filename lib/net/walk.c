@@ -15,20 +15,12 @@ struct nst_walk {
 
 /* ---- the plan ---- */
 
-static size_t depth_of(const nst_pass_config *config)
-{
-    size_t depth = 0;
-    for (size_t i = 0; i < config->network->layer_count; i++)
-        if (config->tapped[i]) depth = i + 1;
-    return depth;
-}
-
 static size_t grid_of(const nst_pass_config *config)
 {
-    return NST_TILING_GRID * nst_tiling_unit(config->network, depth_of(config));
+    return NST_TILING_GRID * nst_tiling_unit(config->network, nst_pass_depth(config));
 }
 
-/* A tile's pixels, and the gradient on them where it is wanted. */
+/* A tile's pixels, and the gradient on them where it is wanted: less than the plan of its size has counted for features. */
 static size_t buffer_bytes(const nst_pass_config *config, size_t width, size_t height)
 {
     return 3 * width * height * sizeof(nst_real) * (config->backward ? 2 : 1);
@@ -42,7 +34,7 @@ static size_t wider_core(size_t core, size_t side, size_t gain)
 
 static void set_tiles(const nst_pass_config *config, size_t core_width, size_t core_height, nst_walk_plan *plan)
 {
-    size_t depth = depth_of(config), reach = nst_tiling_reach(config->network, depth), unit = nst_tiling_unit(config->network, depth);
+    size_t depth = nst_pass_depth(config), reach = nst_tiling_reach(config->network, depth), unit = nst_tiling_unit(config->network, depth);
     size_t gain;
     plan->gradient = nst_tiling_make(config->width, config->height, core_width, core_height, config->backward ? 2 * reach : reach, unit);
     plan->features = nst_tiling_make(config->width, config->height, core_width, core_height, reach, unit);
@@ -131,6 +123,7 @@ static int32_t measure(const nst_pass_config *config, size_t core_width, size_t 
 {
     nst_pass_config sized;
     sizes s;
+    size_t more;
     int32_t status;
     set_tiles(config, core_width, core_height, plan);
     list_sizes(plan, &s);
@@ -141,8 +134,10 @@ static int32_t measure(const nst_pass_config *config, size_t core_width, size_t 
     }
     sized = pass_config(config, plan, &s);
     status = nst_pass_bytes(&sized, &plan->bytes, &plan->recomputed, error);
-    if (status >= 0) plan->bytes += sizeof(nst_walk) + (nst_walk_tiled(plan) ? buffer_bytes(config, plan->width, plan->height) : 0);
-    return status;
+    if (status < 0) return status;
+    more = sizeof(nst_walk) + (nst_walk_tiled(plan) ? buffer_bytes(config, plan->width, plan->height) : 0);
+    if (!nst_size_add(plan->bytes, more, &plan->bytes)) plan->bytes = SIZE_MAX; /* fits nowhere */
+    return NST_OK;
 }
 
 /* The fewest rows of tiles that fit, for a number of columns. Memory grows with a tile's height. */
@@ -234,15 +229,10 @@ typedef struct visit {
     void *user;
 } visit;
 
-static int pools_before(const nst_network *network, size_t layer)
-{
-    return network->layers[layer].pools + (network->layers[layer].kind == NST_LAYER_POOL);
-}
-
 /* `core`: the part that no other tile has; else all of the tile. */
 static nst_tile tile_of(const visit *v, size_t layer, nst_shape shape, bool core)
 {
-    int pools = pools_before(v->walk->network, layer);
+    int pools = nst_network_pools(v->walk->network, layer);
     nst_tile tile = nst_tile_whole(shape);
     nst_cut_origin_at(&v->cut, pools, &tile.row, &tile.column);
     if (!core) return tile;

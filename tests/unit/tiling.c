@@ -110,7 +110,7 @@ static void plans_fit_their_room(void **state)
     assert_int_equal(nst_ctx_new(NULL, &ctx), NST_OK);
     assert_int_equal(nst_model_new_untrained(ctx, 8, 1, &model), NST_OK);
     pass.ctx = ctx;
-    pass.kernels = nst_kernels_for((int)NST_CPU_CBLAS, NST_PRECISION_FP32);
+    pass.kernels = nst_kernels_for((int)NST_CPU_REFERENCE, NST_PRECISION_FP32);
     assert_int_equal(nst_network_describe(model, &config, 6, pass.kernels, &network, &error), NST_OK);
     assert_int_equal(nst_walk_make_plan(&pass, SIZE_MAX, &whole, &error), NST_OK);
     assert_false(nst_walk_tiled(&whole));

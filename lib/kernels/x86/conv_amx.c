@@ -1,5 +1,6 @@
 /* Convolutions of the bf16 level: both directions are products with filters, those of the way back turned and transposed. */
 #include "kernels/x86/level_amx.h"
+#include "kernels/parts.h"
 #include "kernels/x86/product_amx.h"
 
 static nst_filters filters_of(const nst_conv *conv, nst_direction direction)
@@ -47,11 +48,6 @@ void nst_amx_conv_pack(const nst_exec *exec, const nst_conv *conv, nst_direction
     nst_filter_pack(exec, &filters, packed);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Filters that are not kept lie before the rest. */
 static size_t filter_room(const nst_conv *conv, nst_direction direction)
 {
@@ -63,9 +59,9 @@ size_t nst_amx_conv_workspace(const nst_conv *conv, size_t height, size_t width,
     nst_product forward = product_of(conv, NST_FORWARD, height, width), pooled = forward;
     nst_product backward = product_of(conv, NST_BACKWARD, height, width);
     pool(&pooled);
-    size_t there = larger(nst_product_workspace(&forward, strands), nst_product_workspace(&pooled, strands));
+    size_t there = nst_most(nst_product_workspace(&forward, strands), nst_product_workspace(&pooled, strands));
     there += filter_room(conv, NST_FORWARD);
-    return 64 + larger(there, nst_product_workspace(&backward, strands) + filter_room(conv, NST_BACKWARD));
+    return 64 + nst_most(there, nst_product_workspace(&backward, strands) + filter_room(conv, NST_BACKWARD));
 }
 
 static void run(const nst_exec *exec, const nst_conv *conv, nst_direction direction, nst_product *product, void *workspace)

@@ -36,6 +36,13 @@ static inline float conv_tap(const conv_job *job, size_t out, size_t in, size_t 
     return conv_filter(job, out, in)[job->backward ? taps - 1 - tap : tap];
 }
 
+/* A group of channels of x at a position, 0 where the mask says so. */
+static inline v16 conv_load(const conv_job *job, size_t position, size_t group)
+{
+    v16 value = v16_load(job->x + position * job->in_stride + group * NST_GROUP);
+    return job->x_mask ? v16_keep(job->x_mask[position * (job->in_stride / NST_GROUP) + group], value) : value;
+}
+
 /* Of a panel of 16 output channels. */
 static inline v16 conv_bias(const conv_job *job, size_t panel)
 {

@@ -40,10 +40,8 @@ double LEVEL(squared_difference)(const nst_exec *exec, nst_shape shape, nst_regi
                                  const nst_place *place, const void *target)
 {
     difference_task task = task_of(shape, region, features, place, target);
-    double total = 0;
     exec->run(exec->user, squared_part, &task, task.parts);
-    for (uint32_t part = 0; part < task.parts; part++) total += task.sums[part];
-    return total;
+    return nst_sum_parts(task.sums, task.parts);
 }
 
 static void backward_part(void *data, uint32_t part)

@@ -42,16 +42,10 @@ static void direct_pack(const nst_exec *exec, const conv_job *job, float *packed
 
 /* ---- rows with their padding, so that the products need no edges ---- */
 
-static v16 load_masked(const conv_job *job, size_t position, size_t group)
-{
-    v16 value = v16_load(job->x + position * job->in_stride + group * NST_GROUP);
-    return job->x_mask ? v16_keep(job->x_mask[position * (job->in_stride / NST_GROUP) + group], value) : value;
-}
-
 static void copy_position(const conv_job *job, size_t position, float *to)
 {
     for (size_t group = 0; group < job->in_stride / NST_GROUP; group++)
-        v16_store(to + group * NST_GROUP, position == NST_PAD_NOTHING ? v16_zero() : load_masked(job, position, group));
+        v16_store(to + group * NST_GROUP, position == NST_PAD_NOTHING ? v16_zero() : conv_load(job, position, group));
 }
 
 /* Positions -radius .. width - 1 + radius of row `row` + `shift`, as the padding has them. */
@@ -63,7 +57,7 @@ static void copy_row(const conv_job *job, size_t row, ptrdiff_t shift, float *to
         return;
     }
     if (radius > 0) {
-        size_t left = nst_pad_source(0, -1, job->width, job->pad), right = nst_pad_source(job->width - 1, 1, job->width, job->pad);
+        size_t left = nst_pad_around(0, job->width, job->pad), right = nst_pad_around(job->width + 1, job->width, job->pad);
         copy_position(job, left == NST_PAD_NOTHING ? left : from * job->width + left, to);
         copy_position(job, right == NST_PAD_NOTHING ? right : from * job->width + right, to + (job->width + 1) * job->in_stride);
     }

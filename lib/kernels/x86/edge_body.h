@@ -34,10 +34,7 @@ static void edge_copy(const edge_task *edge)
 /* The position that gets the gradient of ring position `at` - 1 of the line. */
 static size_t edge_target(const edge_task *edge, size_t at)
 {
-    size_t along;
-    if (at == 0) along = nst_pad_source(0, -1, edge->length, edge->pad);
-    else if (at == edge->length + 1) along = nst_pad_source(edge->length - 1, 1, edge->length, edge->pad);
-    else along = at - 1;
+    size_t along = nst_pad_around(at, edge->length, edge->pad);
     return edge->horizontal ? edge->outside * edge->job->width + along : along * edge->job->width + edge->outside;
 }
 
@@ -82,7 +79,7 @@ static void edges_run(const nst_exec *exec, const conv_job *job, nst_pad_mode pa
     for (int last = 0; last < 2; last++) {
         edge.start = last ? (h - 1) * w : 0;
         edge.tap = last ? 0 : 6;
-        edge.outside = last ? nst_pad_source(h - 1, 1, h, pad) : nst_pad_source(0, -1, h, pad);
+        edge.outside = nst_pad_around(last ? h + 1 : 0, h, pad);
         edge_run(exec, &edge);
     }
     edge.horizontal = false;
@@ -93,7 +90,7 @@ static void edges_run(const nst_exec *exec, const conv_job *job, nst_pad_mode pa
     for (int last = 0; last < 2; last++) {
         edge.start = last ? w - 1 : 0;
         edge.tap = last ? 0 : 2;
-        edge.outside = last ? nst_pad_source(w - 1, 1, w, pad) : nst_pad_source(0, -1, w, pad);
+        edge.outside = nst_pad_around(last ? w + 1 : 0, w, pad);
         edge_run(exec, &edge);
     }
 }

@@ -28,17 +28,12 @@ typedef struct planar_task {
     float *to;
 } planar_task;
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* `count` positions (at most 16) from `position` on, of all channels. */
 static void import_block(const planar_task *task, size_t position, size_t count)
 {
     size_t plane = nst_shape_positions(task->shape), stride = nst_position_stride(task->shape.channels);
     for (size_t c = 0; c < task->shape.channels; c += NST_GROUP) {
-        size_t channels = least(task->shape.channels - c, NST_GROUP);
+        size_t channels = nst_least(task->shape.channels - c, NST_GROUP);
         const float *from = task->from + c * plane + position;
         float *to = task->to + position * stride + c, rows[NST_GROUP][NST_GROUP] = {{0}}, turned[NST_GROUP][NST_GROUP];
         if (count == NST_GROUP && channels == NST_GROUP) {
@@ -55,7 +50,7 @@ static void export_block(const planar_task *task, size_t position, size_t count)
 {
     size_t plane = nst_shape_positions(task->shape), stride = nst_position_stride(task->shape.channels);
     for (size_t c = 0; c < task->shape.channels; c += NST_GROUP) {
-        size_t channels = least(task->shape.channels - c, NST_GROUP);
+        size_t channels = nst_least(task->shape.channels - c, NST_GROUP);
         const float *from = task->from + position * stride + c;
         float *to = task->to + c * plane + position, rows[NST_GROUP][NST_GROUP] = {{0}}, turned[NST_GROUP][NST_GROUP];
         if (count == NST_GROUP && channels == NST_GROUP) {
@@ -70,10 +65,10 @@ static void export_block(const planar_task *task, size_t position, size_t count)
 
 static void planar_part(const planar_task *task, uint32_t part, void (*block)(const planar_task *, size_t, size_t))
 {
-    size_t positions = nst_shape_positions(task->shape), blocks = (positions + NST_GROUP - 1) / NST_GROUP;
+    size_t positions = nst_shape_positions(task->shape), blocks = nst_ceil_div(positions, NST_GROUP);
     size_t end = nst_part_begin(blocks, task->parts, part + 1);
     for (size_t i = nst_part_begin(blocks, task->parts, part); i < end; i++)
-        block(task, i * NST_GROUP, least(positions - i * NST_GROUP, NST_GROUP));
+        block(task, i * NST_GROUP, nst_least(positions - i * NST_GROUP, NST_GROUP));
 }
 
 static void import_part(void *data, uint32_t part)

@@ -5,6 +5,7 @@
  * forms once; then every pair of blocks (of the lower half) and every 4096 positions are one task, summed in float; then the sums are
  * added in double, in order. */
 #include "kernels/x86/level_amx.h"
+#include "kernels/parts.h"
 #include "kernels/x86/product_amx.h"
 #include "kernels/x86/words_amx.h"
 
@@ -45,7 +46,7 @@ static size_t packed_bytes(size_t blocks)
 
 static size_t sums_bytes(size_t blocks)
 {
-    return pair_count(blocks) * ((chunk_steps(blocks) + PART_STEPS - 1) / PART_STEPS) * 4 * TILE_BYTES;
+    return pair_count(blocks) * nst_ceil_div(chunk_steps(blocks), PART_STEPS) * 4 * TILE_BYTES;
 }
 
 static nst_filters filters_of(size_t channels, const nst_real *matrix)
@@ -86,7 +87,7 @@ static void pack_step(const gram_job *j, size_t block, size_t step)
 static void pack_steps(void *data, uint32_t index)
 {
     const gram_job *j = data;
-    size_t per_block = (j->steps + PACK_STEPS - 1) / PACK_STEPS, block = index / per_block;
+    size_t per_block = nst_ceil_div(j->steps, PACK_STEPS), block = index / per_block;
     size_t begin = index % per_block * PACK_STEPS, end = begin + PACK_STEPS < j->steps ? begin + PACK_STEPS : j->steps;
     for (size_t step = begin; step < end; step++) pack_step(j, block, step);
 }
@@ -164,8 +165,8 @@ static void gram_of_few(void *data, uint32_t index)
 
 static void run_chunk(const nst_exec *exec, gram_job *j, size_t blocks)
 {
-    size_t pack_tasks = blocks * ((j->steps + PACK_STEPS - 1) / PACK_STEPS);
-    j->parts = (j->steps + PART_STEPS - 1) / PART_STEPS;
+    size_t pack_tasks = blocks * nst_ceil_div(j->steps, PACK_STEPS);
+    j->parts = nst_ceil_div(j->steps, PART_STEPS);
     exec->run(exec->user, pack_steps, j, (uint32_t)pack_tasks);
     exec->run(exec->user, multiply_pair, j, (uint32_t)(pair_count(blocks) * j->parts));
     exec->run(exec->user, add_pair, j, (uint32_t)pair_count(blocks));
@@ -182,7 +183,7 @@ void nst_amx_gram_accumulate(const nst_exec *exec, nst_shape shape, nst_region r
         exec->run(exec->user, gram_of_few, &j, 1);
         return;
     }
-    size_t steps = (j.positions + STEP - 1) / STEP, most = chunk_steps(blocks);
+    size_t steps = nst_ceil_div(j.positions, STEP), most = chunk_steps(blocks);
     j.packed = nst_aligned(workspace);
     j.sums = (float *)((unsigned char *)j.packed + packed_bytes(blocks));
     for (; j.first < steps; j.first += j.steps) {

@@ -3,20 +3,8 @@
 
 #include "kernels/parts.h"
 #include "kernels/spread.h"
+#include "kernels/x86/inline.h"
 #include "kernels/x86/window.h"
-
-#define NST_ALWAYS_INLINE static inline __attribute__((always_inline))
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* The next address where a cache line begins: workspaces come aligned to a float only. */
-static void *aligned(void *workspace)
-{
-    return (char *)workspace + (64 - (uintptr_t)workspace % 64) % 64;
-}
 
 /* ---- gram += F F^T ----
  *
@@ -48,14 +36,14 @@ typedef struct gram_task {
 
 static uint32_t chunk_count(size_t positions)
 {
-    return (uint32_t)((positions + CHUNK - 1) / CHUNK);
+    return (uint32_t)nst_ceil_div(positions, CHUNK);
 }
 
 static size_t round_chunks(size_t channels, uint32_t chunks)
 {
     size_t stride = nst_position_stride(channels), most = ROUND_BYTES / (stride * stride * sizeof(float));
-    most = most < 1 ? 1 : least(most, MOST_CHUNKS);
-    return least(most, chunks);
+    most = most < 1 ? 1 : nst_least(most, MOST_CHUNKS);
+    return nst_least(most, chunks);
 }
 
 static void pack_panels(const gram_task *task, size_t position, size_t count, size_t panel, size_t panels, float *packed)
@@ -141,12 +129,12 @@ static void gram_block(void *data, uint32_t index, uint32_t strand)
     uint32_t chunk = task->first_chunk + (uint32_t)step.chunk;
     size_t end = nst_part_begin(task->window.positions, task->chunks, chunk + 1);
     find_pair(task, index % task->pairs, &step.row, &step.column);
-    step.rows = least(task->panels - step.row, BLOCK_PANELS);
-    step.columns = least(task->panels - step.column, BLOCK_PANELS);
+    step.rows = nst_least(task->panels - step.row, BLOCK_PANELS);
+    step.columns = nst_least(task->panels - step.column, BLOCK_PANELS);
     for (size_t i = 0; i < step.rows; i++)
         memset(tile_of(task, step.chunk, step.row + i, step.column), 0, step.columns * TILE * sizeof(float));
     for (size_t p = nst_part_begin(task->window.positions, task->chunks, chunk), depth; p < end; p += depth) {
-        depth = least(end - p, DEPTH);
+        depth = nst_least(end - p, DEPTH);
         pack_step(&step, p, depth);
         add_step(&step, depth);
     }
@@ -156,7 +144,7 @@ static void gram_block(void *data, uint32_t index, uint32_t strand)
 static void add_tile(const gram_task *task, size_t row_panel, size_t column_panel)
 {
     size_t channels = task->channels, row = row_panel * NST_GROUP, column = column_panel * NST_GROUP;
-    size_t rows = least(channels - row, NST_GROUP), columns = least(channels - column, NST_GROUP);
+    size_t rows = nst_least(channels - row, NST_GROUP), columns = nst_least(channels - column, NST_GROUP);
     double tile[NST_GROUP][NST_GROUP];
     for (size_t i = 0; i < rows; i++) {
         v16d sum = v16d_zero();
@@ -183,14 +171,14 @@ void LEVEL(gram_accumulate)(const nst_exec *exec, nst_shape shape, nst_region re
     if (task.window.positions == 0 || shape.channels == 0) return;
     task.features = features;
     task.gram = gram;
-    task.blocks = (task.panels + BLOCK_PANELS - 1) / BLOCK_PANELS;
+    task.blocks = nst_ceil_div(task.panels, BLOCK_PANELS);
     task.pairs = (uint32_t)(task.blocks * (task.blocks + 1) / 2);
     task.chunks = chunk_count(task.window.positions);
     round = task.round = round_chunks(shape.channels, task.chunks);
-    task.sums = aligned(workspace);
+    task.sums = nst_aligned(workspace);
     task.packed = task.sums + round * task.panels * task.panels * TILE;
     for (; task.first_chunk < task.chunks; task.first_chunk += (uint32_t)task.round) {
-        task.round = least(round, task.chunks - task.first_chunk);
+        task.round = nst_least(round, task.chunks - task.first_chunk);
         nst_spread(exec, gram_block, &task, (uint32_t)task.round * task.pairs);
         exec->run(exec->user, add_sums, &task, (uint32_t)task.panels);
     }
@@ -222,11 +210,11 @@ typedef struct matrix_task {
 static void pack_rows(void *data, uint32_t panel)
 {
     const matrix_task *task = data;
-    size_t channels = task->channels, rows = least(channels - panel * NST_GROUP, NST_GROUP);
+    size_t channels = task->channels, rows = nst_least(channels - panel * NST_GROUP, NST_GROUP);
     const float *from = task->matrix + panel * NST_GROUP * channels;
     float *to = task->packed + panel * channels * NST_GROUP, some[NST_GROUP][NST_GROUP] = {{0}}, turned[NST_GROUP][NST_GROUP];
     for (size_t k = 0; k < channels; k += NST_GROUP) {
-        size_t columns = least(channels - k, NST_GROUP);
+        size_t columns = nst_least(channels - k, NST_GROUP);
         for (size_t r = 0; r < rows; r++) memcpy(some[r], from + r * channels + k, columns * sizeof(float));
         v16_transpose(some[0], NST_GROUP, turned[0], NST_GROUP);
         memcpy(to + k * NST_GROUP, turned, columns * sizeof turned[0]);
@@ -273,8 +261,8 @@ static void add_positions(const matrix_task *task, const size_t *offset, size_t 
     const float *f[ROWS], *matrix = task->packed + (panel * task->channels + k) * NST_GROUP;
     float *grad[ROWS];
     for (size_t r = 0; r < ROWS; r++) {
-        f[r] = task->features + offset[least(r, rows - 1)] + k;
-        grad[r] = task->grad + offset[least(r, rows - 1)] + panel * NST_GROUP;
+        f[r] = task->features + offset[nst_least(r, rows - 1)] + k;
+        grad[r] = task->grad + offset[nst_least(r, rows - 1)] + panel * NST_GROUP;
     }
 #ifdef __AVX512F__
     if (panels == 2) {
@@ -295,8 +283,8 @@ static void matrix_part(void *data, uint32_t part)
     for (size_t k = 0; k < task->channels; k += SLICE)
         for (size_t panel = 0; panel < task->panels; panel += PANELS)
             for (size_t i = 0; i < count; i += ROWS)
-                add_positions(task, offset + i, least(count - i, ROWS), panel, least(task->panels - panel, PANELS), k,
-                              least(task->channels - k, SLICE));
+                add_positions(task, offset + i, nst_least(count - i, ROWS), panel, nst_least(task->panels - panel, PANELS), k,
+                              nst_least(task->channels - k, SLICE));
 }
 
 void LEVEL(matrix_times_features)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *matrix,
@@ -307,8 +295,8 @@ void LEVEL(matrix_times_features)(const nst_exec *exec, nst_shape shape, nst_reg
     task.matrix = matrix;
     task.features = features;
     task.grad = grad;
-    task.packed = aligned(workspace);
-    task.parts = (uint32_t)((task.window.positions + TASK_ROWS - 1) / TASK_ROWS);
+    task.packed = nst_aligned(workspace);
+    task.parts = (uint32_t)nst_ceil_div(task.window.positions, TASK_ROWS);
     exec->run(exec->user, pack_rows, &task, (uint32_t)task.panels);
     exec->run(exec->user, matrix_part, &task, task.parts);
 }
@@ -318,5 +306,5 @@ size_t LEVEL(gram_workspace)(nst_shape shape, uint32_t strands)
     size_t stride = nst_position_stride(shape.channels), matrix = shape.channels * stride, gram;
     if (shape.channels == 0) return 0;
     gram = strands * (size_t)2 * BLOCK + round_chunks(shape.channels, chunk_count(nst_shape_positions(shape))) * stride * stride;
-    return 64 + (gram > matrix ? gram : matrix) * sizeof(float);
+    return 64 + nst_most(gram, matrix) * sizeof(float);
 }

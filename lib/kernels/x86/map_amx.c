@@ -19,7 +19,7 @@ size_t nst_amx_code_bytes(nst_shape pooled)
     return NST_BLOCK_CODE_WORDS * nst_amx_mask_bytes(pooled);
 }
 
-/* Planes */
+/* ---- planes ---- */
 
 typedef struct planar_task {
     nst_share share;
@@ -80,7 +80,7 @@ void nst_amx_export_planar(const nst_exec *exec, nst_shape shape, const void *fe
     exec->run(exec->user, export_rows, &task, task.share.tasks);
 }
 
-/* Regions */
+/* ---- regions ---- */
 
 typedef struct region_task {
     nst_share share; /* of the region's rows */
@@ -108,7 +108,7 @@ static void aim(region_task *t, const nst_place *place, const void *target)
     t->other_rows = nst_rows_of(place->shape, place->row, place->column);
 }
 
-/* The bits of v as doubles, added lane by lane. */
+/* lane += v^2, in double. */
 static void add_squares(v16 v, double lane[16])
 {
     float values[16];
@@ -147,14 +147,13 @@ static void difference_part(void *data, uint32_t part)
 double nst_amx_squared_difference(const nst_exec *exec, nst_shape shape, nst_region region, const void *features,
                                   const nst_place *place, const void *target)
 {
-    double sums[NST_PARTS], total = 0;
+    double sums[NST_PARTS];
     region_task task = region_task_of(shape, region, features);
     aim(&task, place, target);
     task.sums = sums;
     task.parts = nst_part_count(nst_blocks(shape.channels) * NST_BLOCK * task.share.rows * task.columns);
     exec->run(exec->user, difference_part, &task, task.parts);
-    for (uint32_t part = 0; part < task.parts; part++) total += sums[part];
-    return total;
+    return nst_sum_parts(sums, task.parts);
 }
 
 static void difference_rows_backward(void *data, uint32_t index)
@@ -221,7 +220,7 @@ void nst_amx_moments(const nst_exec *exec, nst_shape shape, nst_region region, c
 {
     region_task task = region_task_of(shape, region, features);
     task.sums = sums, task.squares = squares;
-    exec->run(exec->user, moments_half, &task, (uint32_t)((shape.channels + 15) / 16));
+    exec->run(exec->user, moments_half, &task, (uint32_t)nst_ceil_div(shape.channels, 16));
 }
 
 static void finite_part(void *data, uint32_t part)

@@ -4,6 +4,7 @@
 #ifndef NST_KERNELS_X86_NARROW_BODY_H
 #define NST_KERNELS_X86_NARROW_BODY_H
 
+#include "kernels/parts.h"
 #include "kernels/spread.h"
 #include "kernels/x86/direct_body.h"
 
@@ -101,7 +102,7 @@ static void narrow_rows(void *data, uint32_t index, uint32_t strand)
 static void narrow_run(const nst_exec *exec, const conv_job *job, const float *filters, float *scratch)
 {
     narrow_task task = {job, filters, scratch};
-    if (job->width > 0) nst_spread(exec, narrow_rows, &task, (uint32_t)((job->height + NARROW_ROWS - 1) / NARROW_ROWS));
+    if (job->width > 0) nst_spread(exec, narrow_rows, &task, (uint32_t)nst_ceil_div(job->height, NARROW_ROWS));
 }
 
 #endif

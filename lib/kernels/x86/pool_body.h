@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "kernels/x86/inline.h"
 #include "kernels/x86/layout.h"
 
 enum { WINDOW = 4 };
@@ -67,7 +68,7 @@ static inline v16 root_of_squares(const v16 x[WINDOW])
 }
 
 /* `mode` and `noted` are constants where this is called. */
-static inline __attribute__((always_inline)) void pool_row(const pool_task *task, size_t row, nst_pool_mode mode, bool noted)
+NST_ALWAYS_INLINE void pool_row(const pool_task *task, size_t row, nst_pool_mode mode, bool noted)
 {
     size_t first = pooled_row(task, row), columns = task->in.width / 2, offset[WINDOW];
     const float *x = window_row(task, task->x, row);
@@ -124,7 +125,7 @@ static inline void spread_mean(v16 gradient, const size_t offset[WINDOW], float 
     for (size_t i = 0; i < WINDOW; i++) v16_store(dx + offset[i], gradient);
 }
 
-static inline __attribute__((always_inline)) void spread_row(const pool_task *task, size_t row, float factor, nst_pool_mode mode)
+NST_ALWAYS_INLINE void spread_row(const pool_task *task, size_t row, float factor, nst_pool_mode mode)
 {
     size_t first = pooled_row(task, row), columns = task->in.width / 2, offset[WINDOW];
     size_t start = 2 * row * task->in.width * task->groups * NST_GROUP;

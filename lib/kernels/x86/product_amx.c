@@ -9,6 +9,7 @@
 #include "kernels/padding.h"
 #include "kernels/parts.h"
 #include "kernels/spread.h"
+#include "kernels/x86/inline.h"
 #include "kernels/x86/words_amx.h"
 
 enum { STRIP = 32, MOST_COLUMNS = 8 * STRIP, MOST_STRIPS = 32, LEAST_ROWS = 4, GROUP = 4, FEW_TASKS = 16 };
@@ -48,16 +49,16 @@ static cut cut_of(const nst_product *p)
     cut c = {.unit = p->pool ? 2 : 1};
     size_t outs = nst_blocks(p->outputs), more = folds(p) ? 2 : 0;
     if (p->rows == 0 || p->columns == 0 || outs == 0) return c;
-    size_t row_units = (p->rows + c.unit - 1) / c.unit, column_units = (p->columns + c.unit - 1) / c.unit;
-    c.column_parts = (uint32_t)((p->columns + MOST_COLUMNS - 1) / MOST_COLUMNS);
-    size_t columns = (column_units + c.column_parts - 1) / c.column_parts * c.unit;
-    size_t strips = (columns + STRIP - 1) / STRIP, rows = MOST_STRIPS / strips > LEAST_ROWS ? MOST_STRIPS / strips : LEAST_ROWS;
-    c.row_parts = (uint32_t)((p->rows + rows - 1) / rows);
-    rows = (row_units + c.row_parts - 1) / c.row_parts * c.unit;
+    size_t row_units = nst_ceil_div(p->rows, c.unit), column_units = nst_ceil_div(p->columns, c.unit);
+    c.column_parts = (uint32_t)nst_ceil_div(p->columns, MOST_COLUMNS);
+    size_t columns = nst_ceil_div(column_units, c.column_parts) * c.unit;
+    size_t strips = nst_ceil_div(columns, STRIP), rows = MOST_STRIPS / strips > LEAST_ROWS ? MOST_STRIPS / strips : LEAST_ROWS;
+    c.row_parts = (uint32_t)nst_ceil_div(p->rows, rows);
+    rows = nst_ceil_div(row_units, c.row_parts) * c.unit;
     c.group = GROUP < outs ? GROUP : outs;
-    while (c.group > 1 && c.row_parts * c.column_parts * ((outs + c.group - 1) / c.group) < FEW_TASKS) c.group /= 2;
-    c.groups = (uint32_t)((outs + c.group - 1) / c.group);
-    c.strips = (columns + more + STRIP - 1) / STRIP;
+    while (c.group > 1 && c.row_parts * c.column_parts * nst_ceil_div(outs, c.group) < FEW_TASKS) c.group /= 2;
+    c.groups = (uint32_t)nst_ceil_div(outs, c.group);
+    c.strips = nst_ceil_div(columns + more, STRIP);
     c.sums_rows = rows + more;
     c.patch_pitch = c.strips * STRIP + p->side - 1;
     c.patch_bytes = (rows + more + p->side - 1) * c.patch_pitch * NST_BLOCK * sizeof(nst_bf16);
@@ -81,7 +82,7 @@ static piece piece_of(const job *j, uint32_t task, uint32_t strand)
     const nst_product *p = j->product;
     const cut *c = &j->cut;
     uint32_t group = task % c->groups, column = task / c->groups % c->column_parts, row = task / c->groups / c->column_parts;
-    size_t row_units = (p->rows + c->unit - 1) / c->unit, column_units = (p->columns + c->unit - 1) / c->unit;
+    size_t row_units = nst_ceil_div(p->rows, c->unit), column_units = nst_ceil_div(p->columns, c->unit);
     size_t row_end = nst_part_begin(row_units, c->row_parts, row + 1) * c->unit;
     size_t column_end = nst_part_begin(column_units, c->column_parts, column + 1) * c->unit;
     piece q = {.row = nst_part_begin(row_units, c->row_parts, row) * c->unit,
@@ -98,14 +99,14 @@ static piece piece_of(const job *j, uint32_t task, uint32_t strand)
     return q;
 }
 
-/* The patch */
+/* ---- the patch ---- */
 
 /* The line of x that line `at` of its surroundings shows. */
 static size_t source_of(const nst_product *p, ptrdiff_t at, size_t length)
 {
     if (at >= 0 && (size_t)at < length) return (size_t)at;
     if (p->transposed) return NST_PAD_NOTHING;
-    return at < 0 ? nst_pad_source(0, -1, length, p->pad) : nst_pad_source(length - 1, 1, length, p->pad);
+    return nst_pad_around(at < 0 ? 0 : length + 1, length, p->pad);
 }
 
 static void copy_position(const nst_product *p, size_t from, nst_bf16 *to)
@@ -146,11 +147,11 @@ static void fill_patch(const job *j, const piece *q, size_t block)
     }
 }
 
-/* Multiplication */
+/* ---- multiplication ---- */
 
 /* Tiles 0..3: sums (positions 0..15 and 16..31, outputs 0..15 and 16..31); 4, 5: positions; 6, 7: filters. */
-static inline __attribute__((always_inline)) void multiply_tiles(size_t side, const nst_bf16 *x, size_t pitch,
-                                                                 const nst_bf16 *filter, bool two_positions, bool two_outputs)
+NST_ALWAYS_INLINE void multiply_tiles(size_t side, const nst_bf16 *x, size_t pitch, const nst_bf16 *filter, bool two_positions,
+                                      bool two_outputs)
 {
     for (size_t row = 0; row < side; row++)
         for (size_t column = 0; column < side; column++, filter += 2 * TILE_VALUES) {
@@ -213,7 +214,7 @@ static void multiply_row(const job *j, const piece *q, size_t row, size_t block,
     }
 }
 
-/* Folding: what lies one row or column beyond the edge goes to the one that the padding took it from. */
+/* ---- folding: what lies one row or column beyond the edge goes to the one that the padding took it from ---- */
 
 static float *sums_at(const job *j, const piece *q, size_t block, size_t row, size_t column, unsigned half)
 {
@@ -229,29 +230,29 @@ static void add_sums(const job *j, const piece *q, size_t block, size_t row, siz
     }
 }
 
-static void fold_row(const job *j, const piece *q, size_t block, size_t row, ptrdiff_t shift)
+static void fold_row(const job *j, const piece *q, size_t block, size_t row, bool end)
 {
     const nst_product *p = j->product;
-    size_t to = nst_pad_source(shift < 0 ? 0 : p->rows - 1, shift, p->rows, p->pad) - q->row + q->above;
+    size_t to = nst_pad_around(end ? p->rows + 1 : 0, p->rows, p->pad) - q->row + q->above;
     for (size_t column = 0; column < q->before + q->columns + q->after; column++) add_sums(j, q, block, row, column, to, column);
 }
 
-static void fold_column(const job *j, const piece *q, size_t block, size_t column, ptrdiff_t shift)
+static void fold_column(const job *j, const piece *q, size_t block, size_t column, bool end)
 {
     const nst_product *p = j->product;
-    size_t to = nst_pad_source(shift < 0 ? 0 : p->columns - 1, shift, p->columns, p->pad) - q->column + q->before;
+    size_t to = nst_pad_around(end ? p->columns + 1 : 0, p->columns, p->pad) - q->column + q->before;
     for (size_t row = q->above; row < q->above + q->rows; row++) add_sums(j, q, block, row, column, row, to);
 }
 
 static void fold(const job *j, const piece *q, size_t block)
 {
-    if (q->above) fold_row(j, q, block, 0, -1);
-    if (q->below) fold_row(j, q, block, q->above + q->rows, 1);
-    if (q->before) fold_column(j, q, block, 0, -1);
-    if (q->after) fold_column(j, q, block, q->before + q->columns, 1);
+    if (q->above) fold_row(j, q, block, 0, false);
+    if (q->below) fold_row(j, q, block, q->above + q->rows, true);
+    if (q->before) fold_column(j, q, block, 0, false);
+    if (q->after) fold_column(j, q, block, q->before + q->columns, true);
 }
 
-/* Finishing */
+/* ---- finishing ---- */
 
 typedef struct finish {
     const nst_product *product;
@@ -371,7 +372,7 @@ void nst_product_run(const nst_exec *exec, const nst_product *product, void *wor
     nst_spread(exec, product_task, &j, j.cut.row_parts * j.cut.column_parts * j.cut.groups);
 }
 
-/* Filters */
+/* ---- filters ---- */
 
 static size_t filter_in_blocks(const nst_filters *filters)
 {

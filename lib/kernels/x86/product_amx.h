@@ -2,6 +2,7 @@
 #ifndef NST_KERNELS_X86_PRODUCT_AMX_H
 #define NST_KERNELS_X86_PRODUCT_AMX_H
 
+#include "kernels/spread.h"
 #include "kernels/x86/blocks.h"
 
 /* y (outputs, rows, columns) = filters x, y at a position from side x side positions around it. */
@@ -41,10 +42,5 @@ size_t nst_product_workspace(const nst_product *product, uint32_t strands);
 /* Enough for any rows and columns, without pooling, with side 1. */
 size_t nst_product_most_workspace(size_t outputs, uint32_t strands);
 void nst_product_run(const nst_exec *exec, const nst_product *product, void *workspace);
-
-static inline void *nst_aligned(void *workspace)
-{
-    return (unsigned char *)workspace + (64 - (uintptr_t)workspace % 64) % 64;
-}
 
 #endif

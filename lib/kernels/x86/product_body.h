@@ -5,13 +5,14 @@
 
 #include <stddef.h>
 
+#include "kernels/x86/inline.h"
+#include "kernels/x86/layout.h"
+
 #ifdef __AVX512F__
 enum { PRODUCT_ROWS = 12, PRODUCT_PANELS = 2 }; /* 24 sums, 2 of B and 1 broadcast of 32 registers */
 #else
 enum { PRODUCT_ROWS = 6, PRODUCT_PANELS = 1 }; /* 12 sums, 2 of B and 1 broadcast of 16 registers */
 #endif
-
-#define NST_ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* sums[panel * rows + r] += A (rows, depth) B (depth, 16), rows of A `a_stride` and panels of B `b_stride` floats apart. `rows` and
  * `panels` are constants at every call, so that the sums live in registers. */
@@ -31,7 +32,7 @@ NST_ALWAYS_INLINE void product_add(size_t rows, size_t panels, size_t depth, con
     }
 }
 
-/* A matrix of products: C (rows, 16) = A (rows, depth) B (depth, 16) for every panel. */
+/* Where a product finds things: C (rows, 16) = A (rows, depth) B (depth, 16) for every panel. */
 typedef struct product {
     size_t depth, a_stride, b_stride; /* floats from row to row of A, from panel to panel of B */
     size_t c_stride, c_panel;         /* floats from row to row and from panel to panel of C */
@@ -49,7 +50,7 @@ NST_ALWAYS_INLINE void product_block(const product *shape, size_t rows, size_t p
         for (size_t r = 0; r < rows; r++) v16_store(c + r * shape->c_stride + p * shape->c_panel, sums[p * rows + r]);
 }
 
-/* The rows that are left when whole blocks are done: by sixes, then one by one. */
+/* All rows: in whole blocks as far as they go, then by threes, then one by one. */
 NST_ALWAYS_INLINE void product_panels(const product *shape, size_t rows, size_t panels, const float *a, const float *b, float *c)
 {
     size_t r = 0;
@@ -59,7 +60,7 @@ NST_ALWAYS_INLINE void product_panels(const product *shape, size_t rows, size_t 
     for (; r < rows; r++) product_block(shape, 1, panels, a + r * shape->a_stride, b, c + r * shape->c_stride);
 }
 
-/* `panels`: 1 .. PRODUCT_PANELS. */
+/* `panels` (1 .. PRODUCT_PANELS) of B times all rows of A, to as many panels of C. */
 static void product_run(const product *shape, size_t rows, size_t panels, const float *a, const float *b, float *c)
 {
 #if defined(__AVX512F__)

@@ -2,6 +2,7 @@
 #ifndef NST_KERNELS_X86_SHARE_AMX_H
 #define NST_KERNELS_X86_SHARE_AMX_H
 
+#include "kernels/parts.h"
 #include "kernels/x86/blocks.h"
 
 enum { NST_SHARE_POSITIONS = 4096 };
@@ -14,7 +15,7 @@ typedef struct nst_share {
 static inline nst_share nst_share_of(size_t channels, size_t rows, size_t width)
 {
     nst_share s = {.rows = rows, .per_task = width > 0 && NST_SHARE_POSITIONS / width > 1 ? NST_SHARE_POSITIONS / width : 1};
-    s.tasks_per_block = (rows + s.per_task - 1) / s.per_task;
+    s.tasks_per_block = nst_ceil_div(rows, s.per_task);
     s.tasks = (uint32_t)(nst_blocks(channels) * s.tasks_per_block);
     return s;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernels/parts.h"
+#include "kernels/x86/inline.h"
 #include "kernels/x86/layout.h"
 
 typedef struct vector_task {
@@ -17,8 +18,8 @@ typedef struct vector_task {
 
 static size_t begin_of(const vector_task *task, uint32_t part)
 {
-    size_t begin = nst_part_begin((task->count + NST_GROUP - 1) / NST_GROUP, task->parts, part) * NST_GROUP;
-    return begin < task->count ? begin : task->count;
+    size_t begin = nst_part_begin(nst_ceil_div(task->count, NST_GROUP), task->parts, part) * NST_GROUP;
+    return nst_least(begin, task->count);
 }
 
 static void spread(const nst_exec *exec, void (*job)(void *data, uint32_t part), vector_task *task)
@@ -56,10 +57,8 @@ static void dot_part(void *data, uint32_t part)
 double LEVEL(dot)(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b)
 {
     vector_task task = {.count = n, .x = a, .z = b};
-    double total = 0;
     spread(exec, dot_part, &task);
-    for (uint32_t part = 0; part < task.parts; part++) total += task.sums[part];
-    return total;
+    return nst_sum_parts(task.sums, task.parts);
 }
 
 static void axpy_part(void *data, uint32_t part)
@@ -106,10 +105,8 @@ void LEVEL(axpby)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real
 
 /* ---- passes of an optimiser ---- */
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* A group of a vector, of which `count` values are there; whether it is of halves is known where this is inlined. */
-INLINE v16 load_group(const void *values, bool halves, size_t i, size_t count)
+NST_ALWAYS_INLINE v16 load_group(const void *values, bool halves, size_t i, size_t count)
 {
     uint16_t some[NST_GROUP] = {0};
     if (!halves) return count == NST_GROUP ? v16_load((const float *)values + i) : load_some(count, (const float *)values + i);
@@ -119,7 +116,7 @@ INLINE v16 load_group(const void *values, bool halves, size_t i, size_t count)
 }
 
 /* Returns the group as it can be read back. */
-INLINE v16 store_group(void *values, bool halves, size_t i, size_t count, v16 v)
+NST_ALWAYS_INLINE v16 store_group(void *values, bool halves, size_t i, size_t count, v16 v)
 {
     uint16_t some[NST_GROUP];
     if (!halves) {
@@ -132,19 +129,12 @@ INLINE v16 store_group(void *values, bool halves, size_t i, size_t count, v16 v)
     return v16_load_bfloats(some);
 }
 
-static double add_up(const double *sums, uint32_t parts)
-{
-    double total = 0;
-    for (uint32_t part = 0; part < parts; part++) total += sums[part];
-    return total;
-}
-
 typedef struct pass_task {
     vector_task v;
     bool x_halves, z_halves;
 } pass_task;
 
-INLINE v16d axpby_dot_group(const vector_task *task, bool x_halves, bool z_halves, size_t i, size_t count, v16d sum)
+NST_ALWAYS_INLINE v16d axpby_dot_group(const vector_task *task, bool x_halves, bool z_halves, size_t i, size_t count, v16d sum)
 {
     v16 y = v16_mul(v16_all(task->alpha), load_group(task->x, x_halves, i, count)), z;
     if (task->beta != 0) {
@@ -156,7 +146,7 @@ INLINE v16d axpby_dot_group(const vector_task *task, bool x_halves, bool z_halve
     return v16d_fma(v16d_from(z), v16d_from(y), sum);
 }
 
-INLINE void axpby_dot_pass(vector_task *task, bool x_halves, bool z_halves, uint32_t part)
+NST_ALWAYS_INLINE void axpby_dot_pass(vector_task *task, bool x_halves, bool z_halves, uint32_t part)
 {
     size_t i = begin_of(task, part), end = begin_of(task, part + 1);
     v16d sum = v16d_zero();
@@ -179,7 +169,7 @@ double LEVEL(axpby_dot)(const nst_exec *exec, size_t n, nst_real alpha, nst_vect
     pass_task task = {.v = {.count = n, .parts = nst_part_count(n), .alpha = alpha, .beta = beta, .x = x.values, .z = z.values, .y = y},
                       .x_halves = x.precision == NST_PRECISION_BF16, .z_halves = z.precision == NST_PRECISION_BF16};
     exec->run(exec->user, axpby_dot_part, &task, task.v.parts);
-    return add_up(task.v.sums, task.v.parts);
+    return nst_sum_parts(task.v.sums, task.v.parts);
 }
 
 typedef struct pair_task {
@@ -190,7 +180,7 @@ typedef struct pair_task {
     double sy[NST_PARTS];
 } pair_task;
 
-INLINE void pair_group(const pair_task *task, bool halves, size_t i, size_t count, v16d *sy, v16d *yy)
+NST_ALWAYS_INLINE void pair_group(const pair_task *task, bool halves, size_t i, size_t count, v16d *sy, v16d *yy)
 {
     v16 s = v16_sub(load_group(task->x, false, i, count), load_group(task->x_before, false, i, count));
     v16 y = v16_sub(load_group(task->g, false, i, count), load_group(task->g_before, false, i, count));
@@ -199,7 +189,7 @@ INLINE void pair_group(const pair_task *task, bool halves, size_t i, size_t coun
     *yy = v16d_fma(wide, wide, *yy);
 }
 
-INLINE void pair_pass(pair_task *task, bool halves, uint32_t part)
+NST_ALWAYS_INLINE void pair_pass(pair_task *task, bool halves, uint32_t part)
 {
     size_t i = begin_of(&task->v, part), end = begin_of(&task->v, part + 1);
     v16d sy = v16d_zero(), yy = v16d_zero();
@@ -222,12 +212,12 @@ void LEVEL(curvature_pair)(const nst_exec *exec, size_t n, const nst_real *x, co
     pair_task task = {.v = {.count = n, .parts = nst_part_count(n)}, .x = x, .x_before = x_before, .g = g, .g_before = g_before,
                       .halves = precision == NST_PRECISION_BF16, .s = s, .y = y};
     exec->run(exec->user, pair_part, &task, task.v.parts);
-    sums[0] = add_up(task.sy, task.v.parts);
-    sums[1] = add_up(task.v.sums, task.v.parts);
+    sums[0] = nst_sum_parts(task.sy, task.v.parts);
+    sums[1] = nst_sum_parts(task.v.sums, task.v.parts);
 }
 
 /* A NaN stays. */
-INLINE v16 clip(v16 v, v16 lower, v16 upper)
+NST_ALWAYS_INLINE v16 clip(v16 v, v16 lower, v16 upper)
 {
     v16 raised = v16_max(lower, v);
     return v16_select(v16_greater(raised, upper), upper, raised);
@@ -239,7 +229,7 @@ typedef struct move_task {
     uint16_t moved[NST_PARTS];
 } move_task;
 
-INLINE uint16_t move_group(const move_task *task, size_t i, size_t count)
+NST_ALWAYS_INLINE uint16_t move_group(const move_task *task, size_t i, size_t count)
 {
     v16 x = load_group(task->v.x, false, i, count), d = load_group(task->v.z, false, i, count);
     v16 to = clip(v16_fma(v16_all(task->v.alpha), d, x), v16_all(task->lower), v16_all(task->upper));
@@ -276,24 +266,24 @@ typedef struct adam_task {
     float *first, *second;
 } adam_task;
 
-INLINE v16 next_first(const nst_adam *step, v16 first, v16 g)
+NST_ALWAYS_INLINE v16 next_first(const nst_adam *step, v16 first, v16 g)
 {
     return v16_fma(v16_all((float)step->decay_first), first, v16_mul(v16_all((float)(1 - step->decay_first)), g));
 }
 
-INLINE v16 next_second(const nst_adam *step, v16 second, v16 g)
+NST_ALWAYS_INLINE v16 next_second(const nst_adam *step, v16 second, v16 g)
 {
     return v16_fma(v16_all((float)step->decay_second), second, v16_mul(v16_mul(v16_all((float)(1 - step->decay_second)), g), g));
 }
 
-INLINE v16d propose_group(const adam_task *task, size_t i, size_t count, v16d sum)
+NST_ALWAYS_INLINE v16d propose_group(const adam_task *task, size_t i, size_t count, v16d sum)
 {
     const nst_adam *step = task->step;
     v16 g = load_group(task->v.z, false, i, count);
     v16 first = next_first(step, load_group(task->first_before, false, i, count), g);
     v16 second = next_second(step, load_group(task->second_before, false, i, count), g);
-    v16 spread = v16_add(v16_sqrt(v16_mul(v16_all((float)step->second_scale), second)), v16_all((float)step->epsilon));
-    v16 move = v16_div(v16_mul(v16_all((float)step->rate), first), spread);
+    v16 deviation = v16_add(v16_sqrt(v16_mul(v16_all((float)step->second_scale), second)), v16_all((float)step->epsilon));
+    v16 move = v16_div(v16_mul(v16_all((float)step->rate), first), deviation);
     v16 to = v16_sub(load_group(task->v.x, false, i, count), move);
     store_group(task->v.y, false, i, count, clip(to, v16_all(step->lower), v16_all(step->upper)));
     return v16d_fma(v16d_from(g), v16d_from(g), sum);
@@ -315,10 +305,10 @@ double LEVEL(adam_propose)(const nst_exec *exec, size_t n, const nst_adam *step,
     adam_task task = {.v = {.count = n, .parts = nst_part_count(n), .x = x, .z = g, .y = to}, .step = step, .first_before = first,
                       .second_before = second};
     exec->run(exec->user, propose_part, &task, task.v.parts);
-    return add_up(task.v.sums, task.v.parts);
+    return nst_sum_parts(task.v.sums, task.v.parts);
 }
 
-INLINE void commit_group(const adam_task *task, size_t i, size_t count)
+NST_ALWAYS_INLINE void commit_group(const adam_task *task, size_t i, size_t count)
 {
     v16 g = load_group(task->v.z, false, i, count), x = load_group(task->v.x, false, i, count);
     v16 rest = v16_mul(v16_all(1 - task->v.alpha), load_group(task->v.y, false, i, count));
@@ -342,5 +332,3 @@ void LEVEL(adam_commit)(const nst_exec *exec, size_t n, const nst_adam *step, co
                       .first = first, .second = second};
     exec->run(exec->user, commit_part, &task, task.v.parts);
 }
-
-#undef INLINE

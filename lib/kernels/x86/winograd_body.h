@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kernels/padding.h"
+#include "kernels/parts.h"
 #include "kernels/spread.h"
 #include "kernels/x86/conv_job.h"
 #include "kernels/x86/product_body.h"
@@ -27,7 +28,7 @@ enum {
 
 static size_t tiles_along(size_t length)
 {
-    return (length + TILE - 1) / TILE;
+    return nst_ceil_div(length, TILE);
 }
 
 /* How a convolution is cut: `blocks` times `parts` tasks, by shapes alone. */
@@ -36,11 +37,6 @@ typedef struct winograd_cut {
     size_t panels, part, parts; /* output panels in all and in a part */
 } winograd_cut;
 
-static size_t ceil_div(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static winograd_cut cut_of(const conv_job *job)
 {
     winograd_cut cut = {.tile_columns = tiles_along(job->width), .panels = nst_groups(job->out)};
@@ -48,12 +44,12 @@ static winograd_cut cut_of(const conv_job *job)
     most = most < BLOCK_TILES ? BLOCK_TILES : most;
     cut.tiles = cut.tile_columns * tiles_along(job->height);
     if (cut.tiles == 0) return cut;
-    blocks = ceil_div(cut.tiles, most);
-    cut.block = ceil_div(ceil_div(cut.tiles, blocks), PRODUCT_ROWS) * PRODUCT_ROWS;
-    cut.blocks = ceil_div(cut.tiles, cut.block);
-    cut.parts = cut.blocks < FEWEST_TASKS ? ceil_div(FEWEST_TASKS, cut.blocks) : 1;
-    cut.part = ceil_div(ceil_div(cut.panels, cut.parts), PASS_PANELS) * PASS_PANELS;
-    cut.parts = ceil_div(cut.panels, cut.part);
+    blocks = nst_ceil_div(cut.tiles, most);
+    cut.block = nst_ceil_div(nst_ceil_div(cut.tiles, blocks), PRODUCT_ROWS) * PRODUCT_ROWS;
+    cut.blocks = nst_ceil_div(cut.tiles, cut.block);
+    cut.parts = cut.blocks < FEWEST_TASKS ? nst_ceil_div(FEWEST_TASKS, cut.blocks) : 1;
+    cut.part = nst_ceil_div(nst_ceil_div(cut.panels, cut.parts), PASS_PANELS) * PASS_PANELS;
+    cut.parts = nst_ceil_div(cut.panels, cut.part);
     return cut;
 }
 
@@ -139,27 +135,14 @@ typedef struct patch {
     bool inside; /* no padding: columns are neighbours */
 } patch;
 
-static size_t patch_source(size_t at, size_t length, nst_pad_mode pad)
-{
-    if (at == 0) return nst_pad_source(0, -1, length, pad);
-    if (at <= length) return at - 1;
-    return at == length + 1 ? nst_pad_source(length - 1, 1, length, pad) : NST_PAD_NOTHING;
-}
-
 static void find_patch(const conv_job *job, size_t tile_row, size_t tile_column, patch *p)
 {
     size_t row = TILE * tile_row, column = TILE * tile_column;
     p->inside = row > 0 && column > 0 && row + PATCH - 1 <= job->height && column + PATCH - 1 <= job->width;
     for (size_t i = 0; i < PATCH; i++) {
-        p->row[i] = patch_source(row + i, job->height, job->pad);
-        p->column[i] = patch_source(column + i, job->width, job->pad);
+        p->row[i] = nst_pad_around(row + i, job->height, job->pad);
+        p->column[i] = nst_pad_around(column + i, job->width, job->pad);
     }
-}
-
-NST_ALWAYS_INLINE v16 load_input(const conv_job *job, size_t position, size_t group)
-{
-    v16 value = v16_load(job->x + position * job->in_stride + group * NST_GROUP);
-    return job->x_mask ? v16_keep(job->x_mask[position * (job->in_stride / NST_GROUP) + group], value) : value;
 }
 
 /* B^T d, column by column, for one group of channels. */
@@ -169,7 +152,7 @@ static void transform_down(const conv_job *job, const patch *p, size_t group, v1
         v16 d[PATCH], v[PATCH];
         for (size_t r = 0; r < PATCH; r++) {
             bool nothing = !p->inside && (p->row[r] == NST_PAD_NOTHING || p->column[c] == NST_PAD_NOTHING);
-            d[r] = nothing ? v16_zero() : load_input(job, p->row[r] * job->width + p->column[c], group);
+            d[r] = nothing ? v16_zero() : conv_load(job, p->row[r] * job->width + p->column[c], group);
         }
         input_line(d, v);
         for (size_t r = 0; r < PATCH; r++) down[r][c] = v[r];
