@@ -163,7 +163,7 @@ static int open_session(const trial *t, nst_options *options, nst_session **sess
     return status < 0 ? cli_fail(status, nst_ctx_error(t->job.ctx)) : CLI_OK;
 }
 
-/* The options with other values for some: pairs of key and value. */
+/* The options with other values for some: pairs of key and value. NULL: no memory. */
 static nst_options *vary(const trial *t, const char *const (*changes)[2])
 {
     nst_options *options = NULL;
@@ -177,7 +177,7 @@ static int measure_evaluations(trial *t, int steps)
     static const char *const changes[][2] = {{"iterations", "1000000"}, {"scales", "1"}, {"tolerance", "0"}, {NULL, NULL}};
     nst_options *options = vary(t, changes);
     nst_session *session = NULL;
-    int code = open_session(t, options, &session);
+    int code = options ? open_session(t, options, &session) : cli_fail(NST_ERR_NOMEM, "out of memory");
     if (code == CLI_OK) code = time_steps(t, session, steps, &t->evaluations, &t->anchors);
     t->allocated = nst_ctx_memory_peak(t->job.ctx);
     t->resident = resident_peak();
@@ -213,7 +213,8 @@ static int measure_share(trial *t, const char *only_layer, int steps, double *se
     nst_session *session = NULL;
     samples list = {.count = 0};
     int code = CLI_OK;
-    if (!only_layer) code = open_session(t, options, &session);
+    if (!options) code = cli_fail(NST_ERR_NOMEM, "out of memory");
+    else if (!only_layer) code = open_session(t, options, &session);
     else if (nst_session_new_reconstruction(t->job.model, t->style, NST_RECONSTRUCT_STYLE, only_layer, options, &session) < 0)
         code = cli_fail(NST_ERR_INVALID_ARG, nst_ctx_error(t->job.ctx));
     if (code == CLI_OK) code = time_steps(t, session, steps, &list, NULL);

@@ -38,7 +38,7 @@ int nst_cpu_parse_quota(const char *text);
 int nst_cpu_quota(const char *root, const char *membership);
 
 /* Denormal numbers cost a hundred times a normal operation; the engine flushes them to zero while it works. enter() returns the
- * caller's state for leave(). */
+ * caller's state for leave(). On processors other than x86-64 both do nothing. */
 unsigned nst_cpu_enter_flush(void);
 void nst_cpu_leave_flush(unsigned state);
 

@@ -5,8 +5,8 @@
  * work through nst_exec with task borders that depend on shapes alone, so that results are the same bytes for any thread count
  * (spread.h). Edges and tails are the kernel's job. Sums that become losses are taken in double and in a fixed order.
  *
- * Shapes are (channels C, height H, width W); M = H*W positions. Adding a level: one header that lists the slots it is better
- * at, and one line in table.c. The whole contract: docs/kernels.md. */
+ * Shapes are (channels C, height H, width W); M = H*W positions. Adding a level: a header that lists the slots it is better
+ * at, a line in table.c, a place in base/cpu.h. The whole contract: docs/kernels.md. */
 #ifndef NST_KERNELS_H
 #define NST_KERNELS_H
 
@@ -18,7 +18,7 @@
 #include "tensor/shape.h"
 
 /* How a kernel spreads work: run(user, job, data, count) calls job(data, i) for every i in [0, count) and returns when all are
- * done. At most `strands` (1 or more) jobs are at work at the same time. */
+ * done. `strands` (1 or more): about how many jobs are at work at the same time; workspaces are made for so many (spread.h). */
 typedef struct nst_exec {
     void (*run)(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count);
     void *user;

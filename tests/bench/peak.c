@@ -2,11 +2,11 @@
 #include "peak.h"
 
 #include <string.h>
+
+#ifdef PEAK_AMX
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__x86_64__)
-#include <cpuid.h>
 #endif
 
 enum { LANES = 4, CHAINS = 12 };
@@ -26,7 +26,7 @@ double peak_plain(uint64_t rounds, volatile float *sink)
     return 2.0 * LANES * CHAINS * (double)rounds;
 }
 
-#if defined(__x86_64__)
+#ifdef PEAK_AMX
 enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
 
 static int has_amx(void)

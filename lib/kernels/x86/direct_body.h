@@ -42,13 +42,14 @@ static void direct_pack(const nst_exec *exec, const conv_job *job, float *packed
 
 /* ---- rows with their padding, so that the products need no edges ---- */
 
+/* to (in, rounded up to groups); NST_PAD_NOTHING: zeros. */
 static void copy_position(const conv_job *job, size_t position, float *to)
 {
     for (size_t group = 0; group < job->in_stride / NST_GROUP; group++)
         v16_store(to + group * NST_GROUP, position == NST_PAD_NOTHING ? v16_zero() : conv_load(job, position, group));
 }
 
-/* Positions -radius .. width - 1 + radius of row `row` + `shift`, as the padding has them. */
+/* Positions -radius .. width - 1 + radius of row `row` + `shift` of x, as the padding has them: to (width + 2 radius, in). */
 static void copy_row(const conv_job *job, size_t row, ptrdiff_t shift, float *to)
 {
     size_t radius = job->conv->size / 2, from = nst_pad_source(row, shift, job->height, job->pad);
@@ -105,6 +106,7 @@ static void direct_block(const conv_job *job, const float *filters, const float 
         if (i < left) conv_store(job, position + column + i, panel, sums[i]);
 }
 
+/* Row `row` of the outputs, to `position` and on of job->y; rows (size, width + 2 radius, in) is memory for it. */
 static void direct_outputs(const conv_job *job, const float *filters, size_t row, size_t position, float *rows)
 {
     ptrdiff_t radius = (ptrdiff_t)job->conv->size / 2;
@@ -119,7 +121,7 @@ static void direct_row(void *data, uint32_t row, uint32_t strand)
     direct_outputs(task->job, task->filters, row, row * task->job->width, task->scratch + strand * direct_strand_floats(task->job));
 }
 
-/* y (2, width, out) to pooled row `row`. */
+/* y (2, width, out), without ReLU, to pooled row `row` of job->y (H/2, W/2, out). */
 static void direct_pool(const conv_job *job, size_t row, const float *y)
 {
     size_t width = job->width / 2;

@@ -19,6 +19,7 @@ typedef struct edge_task {
     bool horizontal;
 } edge_task;
 
+/* dy along the outermost line inside, masked: line (2 + length + 2, in), zeros at either end. */
 static void edge_copy(const edge_task *edge)
 {
     const conv_job *job = edge->job;

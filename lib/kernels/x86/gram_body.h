@@ -46,6 +46,7 @@ static size_t round_chunks(size_t channels, uint32_t chunks)
     return nst_least(most, chunks);
 }
 
+/* Positions [position, position + count) of the region, `panels` panels from `panel` on: to packed (panels, count, 16), PANEL apart. */
 static void pack_panels(const gram_task *task, size_t position, size_t count, size_t panel, size_t panels, float *packed)
 {
     for (size_t i = 0, run; i < count; i += run) {
@@ -56,8 +57,8 @@ static void pack_panels(const gram_task *task, size_t position, size_t count, si
     }
 }
 
-/* sums (rows, 16) += the products of `rows` channels of panel a with all of panel b, which are summed by themselves first: short sums
- * round less. */
+/* sums (rows, 16) += the products of `rows` channels of panel a (depth, 16) with all of panel b (depth, 16), which are summed by
+ * themselves first: short sums round less. */
 NST_ALWAYS_INLINE void add_rows(size_t rows, size_t depth, const float *a, const float *b, float *sums)
 {
     v16 sum[NST_GROUP];
@@ -72,7 +73,7 @@ NST_ALWAYS_INLINE void add_rows(size_t rows, size_t depth, const float *a, const
     for (size_t r = 0; r < rows; r++) v16_store(sums + r * NST_GROUP, v16_add(v16_load(sums + r * NST_GROUP), sum[r]));
 }
 
-/* As many rows at a time as there are registers for. */
+/* sums (16, 16) += a (depth, 16)' b (depth, 16), as many rows at a time as there are registers for. */
 static void add_panels(size_t depth, const float *a, const float *b, float *sums)
 {
 #ifdef __AVX512F__
@@ -207,6 +208,7 @@ typedef struct matrix_task {
     float *packed, *grad;
 } matrix_task;
 
+/* 16 rows of the matrix (C, C), turned: (channels, 16), rows that it has not as zeros. */
 static void pack_rows(void *data, uint32_t panel)
 {
     const matrix_task *task = data;
@@ -221,7 +223,8 @@ static void pack_rows(void *data, uint32_t panel)
     }
 }
 
-/* The products of ROWS positions with `panels` panels, over `depth` channels; the first `rows` are added to grad. */
+/* The products of ROWS positions, f[r] (depth), with `panels` panels of the matrix (depth, 16); those of the first `rows` positions are
+ * added to grad[r] (panels * 16). */
 NST_ALWAYS_INLINE void add_products(size_t panels, size_t depth, size_t panel_stride, const float *const f[ROWS], const float *matrix,
                                     float *const grad[ROWS], size_t rows)
 {

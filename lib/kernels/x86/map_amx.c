@@ -36,6 +36,7 @@ static size_t channels_in(nst_shape shape, size_t block)
     return left < NST_BLOCK ? left : NST_BLOCK;
 }
 
+/* Some rows of one block: from planes (C, H, W). */
 static void import_rows(void *data, uint32_t index)
 {
     const planar_task *t = data;
@@ -123,6 +124,7 @@ static double sum_lanes(const double lane[16])
     return nst_sum_lanes(halves);
 }
 
+/* A row of the region, the 32 channels of a block: lane (16) += (f - t)^2. */
 static void difference_row(const region_task *t, size_t block, size_t row, double lane[16])
 {
     size_t a = nst_rows_at(&t->from, block, row, 0), b = nst_rows_at(&t->other_rows, block, row, 0);

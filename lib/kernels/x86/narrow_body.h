@@ -47,6 +47,7 @@ static size_t narrow_strand_floats(const conv_job *job)
     return job->width * (job->in_stride + NST_GROUP) + 3 * narrow_products_floats(job);
 }
 
+/* P of a row of x: products (width, 9 out, rounded up to panels); x (width, in) is memory for the row as its mask leaves it. */
 static void narrow_products(const narrow_task *task, size_t row, float *x, float *products)
 {
     const conv_job *job = task->job;
@@ -73,6 +74,7 @@ static void narrow_add_tap(const conv_job *job, size_t tap, const float *product
     }
 }
 
+/* A row of outputs from the three rows of P around it, (3, width, 9 out) in a ring; sums (width, 16) is memory for it. */
 static void narrow_sum_row(const conv_job *job, size_t row, const float *ring, float *sums)
 {
     memset(sums, 0, job->width * NST_GROUP * sizeof *sums);

@@ -109,12 +109,14 @@ static size_t source_of(const nst_product *p, ptrdiff_t at, size_t length)
     return nst_pad_around(at < 0 ? 0 : length + 1, length, p->pad);
 }
 
+/* Position `from` of x, counted over all blocks, masked: to (32). */
 static void copy_position(const nst_product *p, size_t from, nst_bf16 *to)
 {
     if (p->x_mask) position_copy_masked(to, p->x + from * NST_BLOCK, p->x_mask[from]);
     else position_copy(to, p->x + from * NST_BLOCK);
 }
 
+/* `count` positions of a block's row `row`, from `column` on, which may lie before the first: to (count, 32). */
 static void copy_row(const nst_product *p, size_t block, size_t row, ptrdiff_t column, size_t count, nst_bf16 *to)
 {
     for (size_t i = 0; i < count; i++, to += NST_BLOCK) {
@@ -132,6 +134,7 @@ static void copy_row(const nst_product *p, size_t block, size_t row, ptrdiff_t c
     }
 }
 
+/* A block of x around the piece, to patch (rows, patch_pitch, 32). */
 static void fill_patch(const job *j, const piece *q, size_t block)
 {
     const nst_product *p = j->product;
@@ -197,6 +200,7 @@ static float *sums_row(const job *j, const piece *q, size_t block, size_t row)
     return q->sums + (block * j->cut.sums_rows + row) * j->cut.strips * 4 * TILE_FLOATS;
 }
 
+/* A row of sums (strips, 2 x 2 tiles) of a block of outputs += filter (side x side, 32, 32) times its part of the patch. */
 static void multiply_row(const job *j, const piece *q, size_t row, size_t block, const nst_bf16 *filter, bool first)
 {
     size_t columns = q->before + q->columns + q->after, pitch = j->cut.patch_pitch, side = j->product->side;
@@ -268,6 +272,7 @@ static v16 finished(const finish *f, const float *sums, unsigned half)
     return f->product->relu ? v16_max(v16_zero(), v) : v; /* a NaN stays */
 }
 
+/* A row of sums to a row of y, of the block's 32 channels, and its mask. */
 static void finish_row(const job *j, const finish *f, size_t block, size_t row)
 {
     const nst_product *p = f->product;
@@ -286,6 +291,7 @@ static void finish_row(const job *j, const finish *f, size_t block, size_t row)
     }
 }
 
+/* Rows `row` and `row` + 1 of sums to one row of pooled y and its codes. */
 static void finish_pooled(const job *j, const finish *f, size_t block, size_t row)
 {
     const nst_product *p = f->product;

@@ -159,7 +159,7 @@ static void transform_down(const conv_job *job, const patch *p, size_t group, v1
     }
 }
 
-/* V of one tile: to v + point * point_stride for every point. */
+/* V (36, in) of one tile: to v + point * point_stride for every point. */
 static void transform_input(const conv_job *job, const patch *p, float *v, size_t point_stride)
 {
     v16 down[PATCH][PATCH], across[PATCH];
@@ -197,6 +197,7 @@ static void transform_output(const float *m, size_t stride, v16 y[TILE][TILE])
     for (size_t r = 0; r < TILE; r++) output_line(down[r], y[r]);
 }
 
+/* y (4, 4), 16 channels each, to where it lies in job->y; what the picture does not have of it is dropped. */
 static void store_tile(const conv_job *job, size_t tile_row, size_t tile_column, size_t panel, v16 bias, v16 y[TILE][TILE])
 {
     size_t rows = job->height - TILE * tile_row, columns = job->width - TILE * tile_column;
@@ -205,6 +206,7 @@ static void store_tile(const conv_job *job, size_t tile_row, size_t tile_column,
             conv_store(job, (TILE * tile_row + r) * job->width + TILE * tile_column + c, panel, v16_add(y[r][c], bias));
 }
 
+/* The same through ReLU and pooling: (2, 2) of job->y (H/2, W/2, out). */
 static void store_pooled_tile(const conv_job *job, size_t tile_row, size_t tile_column, size_t panel, v16 bias, v16 y[TILE][TILE])
 {
     size_t row = TILE / 2 * tile_row, column = TILE / 2 * tile_column, width = job->width / 2;
@@ -236,6 +238,7 @@ static size_t winograd_strand_floats(const conv_job *job)
     return winograd_v_floats(job, &cut) + (size_t)POINTS * cut.block * NST_GROUP * PASS_PANELS;
 }
 
+/* V (36, block, in) of tiles [first, first + count). */
 static void block_inputs(const winograd_task *task, size_t first, size_t count, float *v)
 {
     const conv_job *job = task->job;
@@ -259,7 +262,7 @@ static void block_outputs(const winograd_task *task, size_t first, size_t count,
     }
 }
 
-/* `panels` panels from `panel` on: all points, then the outputs. */
+/* `panels` panels from `panel` on: M (panels, 36, block, 16) = V (36, block, in) U, all points, then the outputs. */
 static void block_panels(const winograd_task *task, size_t first, size_t count, size_t panel, size_t panels, const float *v, float *m)
 {
     const conv_job *job = task->job;
