@@ -44,7 +44,7 @@ typedef struct nst_progress {
     uint32_t terms;         /* per-layer terms nst_session_get_term() can tell */
     double loss;            /* the objective: content + style + tv, each weighted */
     double content, style, tv;
-    double gradient_norm;   /* Euclidean, over the picture in 0..1 units */
+    double gradient_norm;   /* Euclidean, over the picture in 0..1 units; NaN where there is none (nst_session_get_gradient()) */
     double seconds;         /* of work since the session was made; time between steps does not count */
     double seconds_left;    /* estimate, < 0 while unknown */
     uint64_t reserved[4];
@@ -133,7 +133,8 @@ NST_API const char *nst_session_get_option(const nst_session *session, const cha
 NST_API int32_t nst_session_set_option(nst_session *session, const char *key, const char *value);
 
 /* The gradient of the latest accepted picture, planar: 3 x height x width float, red first, for pixels in 0..1. For tests and
- * visualisation. `capacity` in bytes; NST_ERR_STATE before the first step. */
+ * visualisation. `capacity` in bytes; NST_ERR_STATE where there is none: before the first step, and with Adam after a step that was
+ * cancelled or has failed, until the next one. */
 NST_API int32_t nst_session_get_gradient(const nst_session *session, float *gradient, uint64_t capacity);
 
 /* Saves the whole state as a safetensors file (atomic). resume() makes a session that continues with the same bytes, given the

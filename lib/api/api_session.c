@@ -217,7 +217,7 @@ int32_t nst_session_get_progress(const nst_session *session, nst_progress *progr
         size_t n = nst_picture_values(own.width, own.height);
         const nst_real *gradient = nst_optimizer_gradient(session->optimizer);
         own.loss = nst_optimizer_f(session->optimizer);
-        own.gradient_norm = sqrt(session->kernels->dot(&session->exec, n, gradient, gradient));
+        own.gradient_norm = gradient ? sqrt(session->kernels->dot(&session->exec, n, gradient, gradient)) : (double)NAN;
     }
     own.seconds = session->seconds;
     own.seconds_left = seconds_left(session);
@@ -237,18 +237,6 @@ int32_t nst_session_get_term(const nst_session *session, uint32_t index, nst_los
     return nst_abi_write(term, &own, sizeof own, NST_LOSS_TERM_FIRST_SIZE);
 }
 
-static int32_t make_image(nst_session *session, nst_image **out)
-{
-    const nst_real *picture;
-    nst_real *owned;
-    int32_t status = nst_session_picture(session, &picture, &owned, &session->error);
-    if (status >= 0)
-        status = nst_picture_to_image(session->ctx, picture, nst_session_width(session), nst_session_height(session),
-                                      session->targets->content, out, &session->error);
-    nst_free(&session->ctx->memory, owned);
-    return status;
-}
-
 int32_t nst_session_get_image(nst_session *session, nst_image **out)
 {
     int32_t status;
@@ -256,7 +244,7 @@ int32_t nst_session_get_image(nst_session *session, nst_image **out)
     *out = NULL;
     if (!session) return NST_ERR_INVALID_ARG;
     if (!enter(session)) return NST_ERR_BUSY;
-    status = make_image(session, out);
+    status = nst_session_image(session, out);
     leave(session);
     return status;
 }
@@ -270,6 +258,7 @@ int32_t nst_session_get_gradient(const nst_session *session, float *gradient, ui
     values = nst_picture_values(nst_session_width(session), nst_session_height(session));
     if (capacity < values * sizeof *gradient) return NST_ERR_INVALID_ARG;
     from = nst_optimizer_gradient(session->optimizer);
+    if (!from) return NST_ERR_STATE;
     for (size_t i = 0; i < values; i++) gradient[i] = (float)from[i];
     return NST_OK;
 }

@@ -137,12 +137,10 @@ typedef struct nst_kernels {
     /* to = x + t d, clipped to [lower, upper]; a NaN stays. Non-zero: that is not x. */
     int (*move)(const nst_exec *exec, size_t n, const nst_real *x, nst_real t, const nst_real *d, nst_real lower, nst_real upper,
                 nst_real *to);
-    /* to = Adam's next point after x, clipped, with the moments as they will be once they know g, but are not yet. Returns g'g. */
-    double (*adam_propose)(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *x, const nst_real *g,
-                           const nst_real *first, const nst_real *second, nst_real *to);
-    /* The moments learn of g; average = weight x + (1 - weight) average. */
-    void (*adam_commit)(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *g, nst_real *first, nst_real *second,
-                        nst_real weight, const nst_real *x, nst_real *average);
+    /* `next` becomes Adam's next point after x, clipped. With `learn`, the moments first learn of the gradient, which is what `next` held;
+     * without, they know of it already, and `next` is not read. */
+    void (*adam_step)(const nst_exec *exec, size_t n, const nst_adam *step, bool learn, const nst_real *x, nst_real *first,
+                      nst_real *second, nst_real *next);
 } nst_kernels;
 
 /* The table of a level (nst_cpu_level) and precision, or of the highest below it that this build has; where the level has no kernels

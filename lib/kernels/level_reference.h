@@ -49,14 +49,12 @@ void nst_reference_curvature_pair(const nst_exec *exec, size_t n, const nst_real
                                   const nst_real *g_before, nst_precision precision, void *s, void *y, double sums[2]);
 int nst_reference_move(const nst_exec *exec, size_t n, const nst_real *x, nst_real t, const nst_real *d, nst_real lower,
                        nst_real upper, nst_real *to);
-double nst_reference_adam_propose(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *x, const nst_real *g,
-                                  const nst_real *first, const nst_real *second, nst_real *to);
-void nst_reference_adam_commit(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *g, nst_real *first,
-                               nst_real *second, nst_real weight, const nst_real *x, nst_real *average);
+void nst_reference_adam_step(const nst_exec *exec, size_t n, const nst_adam *step, bool learn, const nst_real *x, nst_real *first,
+                             nst_real *second, nst_real *next);
 
 #define NST_REFERENCE_OPTIM_SLOTS                                                                                              \
     .axpby_dot = nst_reference_axpby_dot, .curvature_pair = nst_reference_curvature_pair, .move = nst_reference_move,          \
-    .adam_propose = nst_reference_adam_propose, .adam_commit = nst_reference_adam_commit
+    .adam_step = nst_reference_adam_step
 
 #define NST_REFERENCE_SLOTS                                                                                                \
     .name = "reference", .feature_bytes = nst_reference_feature_bytes, .mask_bytes = nst_reference_mask_bytes,             \

@@ -186,66 +186,55 @@ typedef struct adam_task {
     size_t count;
     uint32_t parts;
     const nst_adam *step;
-    const nst_real *x, *g, *first_before, *second_before;
-    nst_real *first, *second, *to;
-    nst_real weight;
-    double sums[NST_PARTS];
+    const nst_real *x;
+    nst_real *first, *second, *next;
 } adam_task;
 
-static nst_real next_first(const nst_adam *step, nst_real first, nst_real g)
+static void learn_block(const nst_adam *step, size_t n, const nst_real *restrict g, nst_real *restrict first, nst_real *restrict second)
 {
-    return (nst_real)step->decay_first * first + (nst_real)(1 - step->decay_first) * g;
-}
-
-static nst_real next_second(const nst_adam *step, nst_real second, nst_real g)
-{
-    return (nst_real)step->decay_second * second + (nst_real)(1 - step->decay_second) * g * g;
-}
-
-static void propose_part(void *data, uint32_t part)
-{
-    adam_task *task = data;
-    const nst_adam step = *task->step;
-    const nst_real *restrict x = task->x, *restrict g = task->g;
-    const nst_real *restrict first = task->first_before, *restrict second = task->second_before;
-    nst_real *restrict to = task->to;
-    size_t begin = nst_part_begin(task->count, task->parts, part), end = nst_part_begin(task->count, task->parts, part + 1);
-    for (size_t i = begin; i < end; i++) {
-        double spread = __builtin_sqrt(step.second_scale * (double)next_second(&step, second[i], g[i])) + step.epsilon;
-        double value = (double)x[i] - step.rate * (double)next_first(&step, first[i], g[i]) / spread;
-        to[i] = clip((nst_real)value, step.lower, step.upper);
+    const nst_real decay_first = (nst_real)step->decay_first, new_first = (nst_real)(1 - step->decay_first);
+    const nst_real decay_second = (nst_real)step->decay_second, new_second = (nst_real)(1 - step->decay_second);
+    for (size_t i = 0; i < n; i++) {
+        first[i] = decay_first * first[i] + new_first * g[i];
+        second[i] = decay_second * second[i] + new_second * g[i] * g[i];
     }
-    task->sums[part] = nst_sum_products(end - begin, g + begin, g + begin);
 }
 
-double nst_reference_adam_propose(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *x, const nst_real *g,
-                                  const nst_real *first, const nst_real *second, nst_real *to)
+static void move_block(const nst_adam *step, size_t n, const nst_real *restrict x, const nst_real *restrict first,
+                       const nst_real *restrict second, nst_real *restrict next)
 {
-    adam_task task = {.count = n, .parts = nst_part_count(n), .step = step, .x = x, .g = g, .first_before = first,
-                      .second_before = second, .to = to};
-    exec->run(exec->user, propose_part, &task, task.parts);
-    return nst_sum_parts(task.sums, task.parts);
+    for (size_t i = 0; i < n; i++) {
+        double spread = __builtin_sqrt(step->second_scale * (double)second[i]) + step->epsilon;
+        double value = (double)x[i] - step->rate * (double)first[i] / spread;
+        next[i] = clip((nst_real)value, step->lower, step->upper);
+    }
 }
 
-static void commit_part(void *data, uint32_t part)
+static void adam_part(void *data, uint32_t part, bool learn)
 {
     const adam_task *task = data;
     const nst_adam step = *task->step;
-    const nst_real weight = task->weight, rest = 1 - weight;
-    const nst_real *restrict x = task->x, *restrict g = task->g;
-    nst_real *restrict first = task->first, *restrict second = task->second, *restrict average = task->to;
-    size_t end = nst_part_begin(task->count, task->parts, part + 1);
-    for (size_t i = nst_part_begin(task->count, task->parts, part); i < end; i++) {
-        first[i] = next_first(&step, first[i], g[i]);
-        second[i] = next_second(&step, second[i], g[i]);
-        average[i] = weight * x[i] + rest * average[i];
+    size_t end = nst_part_begin(task->count, task->parts, part + 1), n;
+    for (size_t at = nst_part_begin(task->count, task->parts, part); at < end; at += n) {
+        n = least(BLOCK, end - at);
+        if (learn) learn_block(&step, n, task->next + at, task->first + at, task->second + at);
+        move_block(&step, n, task->x + at, task->first + at, task->second + at, task->next + at);
     }
 }
 
-void nst_reference_adam_commit(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *g, nst_real *first,
-                               nst_real *second, nst_real weight, const nst_real *x, nst_real *average)
+static void learning_part(void *data, uint32_t part)
 {
-    adam_task task = {.count = n, .parts = nst_part_count(n), .step = step, .x = x, .g = g, .first = first, .second = second,
-                      .weight = weight, .to = average};
-    exec->run(exec->user, commit_part, &task, task.parts);
+    adam_part(data, part, true);
+}
+
+static void moving_part(void *data, uint32_t part)
+{
+    adam_part(data, part, false);
+}
+
+void nst_reference_adam_step(const nst_exec *exec, size_t n, const nst_adam *step, bool learn, const nst_real *x, nst_real *first,
+                             nst_real *second, nst_real *next)
+{
+    adam_task task = {.count = n, .parts = nst_part_count(n), .step = step, .x = x, .first = first, .second = second, .next = next};
+    exec->run(exec->user, learn ? learning_part : moving_part, &task, task.parts);
 }

@@ -1,5 +1,10 @@
 /* Adam (Kingma and Ba 2015) on a box: every step is clamped, and the result is the average of the iterates, which drops the
- * jitter that a constant step leaves. One evaluation a step. */
+ * jitter that a constant step leaves. One evaluation a step.
+ *
+ * Five vectors are all it keeps: x, the gradient, two moments, the average. A step first lets the moments learn of the gradient, which
+ * nobody needs then: the next point takes its place, and the evaluation, which writes its gradient only when f is finite, gets the place
+ * of the point before. So where f is not finite, the point before is still there to try a shorter step from; and a step that is cancelled
+ * leaves the next point pending, to be evaluated by the next step. */
 #include <math.h>
 
 #include "optim/optimizer.h"
@@ -8,13 +13,16 @@
 #define DECAY_SECOND 0.99
 #define EPSILON 1e-8
 #define DECAY_AVERAGE 0.99
-#define MAX_SHRINKS 10
+#define MAX_HALVINGS 10
 
 typedef struct adam {
     nst_optimizer base;
     nst_real *first, *second; /* (n) decaying means of gradient and squared gradient, not yet corrected for their start at zero */
-    nst_real *average;        /* (n) corrected average of the iterates */
+    nst_real *average;        /* (n) corrected average of the iterates; the start while the first step is pending */
     uint32_t steps, averaged; /* what the moments and the average are made of */
+    uint32_t halvings;        /* of the pending step */
+    bool pending;             /* x has still to be evaluated; f, and until the evaluation knows its own f the point in `gradient`, are
+                               * those of before */
 } adam;
 
 static adam *self(nst_optimizer *o)
@@ -44,60 +52,93 @@ static void release(nst_optimizer *o)
     nst_free(o->memory, self(o)->average);
 }
 
-static nst_adam next_step(const adam *a, double rate)
-{
-    const nst_optim_config *config = &a->base.config;
-    double count = a->steps + 1.0;
-    return (nst_adam){.decay_first = DECAY_FIRST, .decay_second = DECAY_SECOND, .epsilon = EPSILON,
-                      .rate = rate / (1 - pow(DECAY_FIRST, count)), .second_scale = 1 / (1 - pow(DECAY_SECOND, count)),
-                      .lower = (nst_real)config->lower, .upper = (nst_real)config->upper};
-}
-
-/* Fills trial_x without touching the moments, so that the step can still be called off. Returns the gradient's square. */
-static double propose(adam *a, double rate)
+/* To `o->gradient`, from x. Moments that learn of the gradient count one step more. */
+static void propose(adam *a, bool learn)
 {
     const nst_optimizer *o = &a->base;
-    nst_adam step = next_step(a, rate);
-    return o->kernels->adam_propose(&o->exec, o->problem.n, &step, o->x, o->gradient, a->first, a->second, o->trial_x);
+    const nst_optim_config *config = &o->config;
+    nst_adam step = {.decay_first = DECAY_FIRST, .decay_second = DECAY_SECOND, .epsilon = EPSILON,
+                     .lower = (nst_real)config->lower, .upper = (nst_real)config->upper};
+    if (learn && a->steps < UINT32_MAX) a->steps++;
+    step.rate = ldexp(config->learning_rate, -(int)a->halvings) / (1 - pow(DECAY_FIRST, a->steps));
+    step.second_scale = 1 / (1 - pow(DECAY_SECOND, a->steps));
+    o->kernels->adam_step(&o->exec, o->problem.n, &step, learn, o->x, a->first, a->second, o->gradient);
 }
 
-/* After the trial has become the iterate: its gradient of before is in trial_gradient. With this weight the average is at every moment
- * the one corrected for its start at zero. */
-static void commit(adam *a)
+static void begin_step(adam *a)
 {
-    const nst_optimizer *o = &a->base;
-    nst_adam step = next_step(a, 0);
+    nst_optimizer *o = &a->base;
+    if (a->averaged == 0) nst_optimizer_copy(o, o->x, a->average);
+    a->halvings = 0;
+    propose(a, true);
+    nst_optimizer_trade(o);
+    a->pending = true;
+}
+
+/* With this weight the average is at every moment the one corrected for its start at zero. */
+static void end_step(adam *a)
+{
     double weight;
-    if (a->steps < UINT32_MAX) a->steps++;
     if (a->averaged < UINT32_MAX) a->averaged++;
     weight = (1 - DECAY_AVERAGE) / (1 - pow(DECAY_AVERAGE, a->averaged));
-    o->kernels->adam_commit(&o->exec, o->problem.n, &step, o->trial_gradient, a->first, a->second, (nst_real)weight, o->x, a->average);
+    nst_optimizer_axpby(&a->base, weight, a->base.x, 1 - weight, a->average);
+    a->pending = false;
+}
+
+/* Half as far, from the point before. */
+static void shorten(adam *a)
+{
+    nst_optimizer_trade(&a->base);
+    a->halvings++;
+    propose(a, false);
+    nst_optimizer_trade(&a->base);
+}
+
+/* What is finite is the point before; or, where f was and its gradient has overwritten that point but is not finite, the average. */
+static int32_t give_up(adam *a, double f)
+{
+    nst_optimizer *o = &a->base;
+    if (isfinite(f)) nst_optimizer_copy(o, a->average, o->x);
+    else nst_optimizer_trade(o);
+    a->pending = false;
+    nst_optimizer_restart(o);
+    return NST_STEP_NUMERIC;
 }
 
 static int32_t step(nst_optimizer *o)
 {
     adam *a = self(o);
-    double f = 0, rate = o->config.learning_rate;
-    int32_t status = NST_STEP_NUMERIC;
-    for (int i = 0; i <= MAX_SHRINKS && status == NST_STEP_NUMERIC; i++, rate /= 2) {
-        if (propose(a, rate) == 0) return NST_STEP_CONVERGED;
-        status = nst_optimizer_evaluate_trial(o, &f);
+    double f = 0;
+    int32_t status;
+    if (!a->pending) {
+        if (nst_optimizer_dot(o, o->gradient, o->gradient) == 0) return NST_STEP_CONVERGED;
+        begin_step(a);
+    }
+    while ((status = nst_optimizer_evaluate(o, o->x, &f, o->gradient)) == NST_STEP_NUMERIC) {
+        if (isfinite(f) || a->halvings == MAX_HALVINGS) return give_up(a, f);
+        shorten(a);
     }
     if (status != NST_STEP_OK) return status;
-    nst_optimizer_accept_trial(o, f);
-    commit(a);
+    o->f = f;
+    end_step(a);
     return NST_STEP_OK;
 }
 
+/* A pending point has been evaluated under the new objective. */
 static void objective_changed(nst_optimizer *o)
 {
-    (void)o;
+    if (self(o)->pending) end_step(self(o));
+}
+
+static bool has_gradient(const nst_optimizer *o)
+{
+    return o->fresh && !((const adam *)(const void *)o)->pending;
 }
 
 static const nst_real *result(const nst_optimizer *o)
 {
     const adam *a = (const adam *)(const void *)o;
-    return a->averaged > 0 ? a->average : o->x;
+    return a->averaged > 0 || a->pending ? a->average : o->x;
 }
 
 /* The average stays behind: at the new size it would mix in the blur of the old one. */
@@ -122,17 +163,21 @@ static int32_t visit_state(nst_optimizer *o, const nst_state_visitor *visitor)
     if (status >= 0) status = visitor->array(visitor->user, "average", a->average, o->problem.n);
     if (status >= 0) status = nst_visit_count(visitor, "steps", UINT32_MAX, &a->steps);
     if (status >= 0) status = nst_visit_count(visitor, "averaged", UINT32_MAX, &a->averaged);
+    if (status >= 0) status = nst_visit_count(visitor, "halvings", MAX_HALVINGS, &a->halvings);
+    if (status >= 0) status = nst_visit_flag(visitor, "pending", &a->pending);
     return status;
 }
 
 const nst_optimizer_ops nst_adam_ops = {
     .struct_size = sizeof(adam),
     .always_boxed = true,
+    .in_place = true,
     .acquire = acquire,
     .bytes = bytes,
     .release = release,
     .step = step,
     .objective_changed = objective_changed,
+    .has_gradient = has_gradient,
     .result = result,
     .carry_over = carry_over,
     .visit_state = visit_state,

@@ -33,15 +33,16 @@ static int32_t check_config(const nst_optim_config *config, const nst_problem *p
 
 static bool acquire(nst_optimizer *o)
 {
-    o->x = nst_optimizer_alloc_vector(o);
     o->gradient = nst_optimizer_alloc_vector(o);
+    if (!o->gradient || !o->ops->acquire(o)) return false;
+    if (o->ops->in_place) return true;
     o->trial_x = nst_optimizer_alloc_vector(o);
     o->trial_gradient = nst_optimizer_alloc_vector(o);
-    return o->x && o->gradient && o->trial_x && o->trial_gradient && o->ops->acquire(o);
+    return o->trial_x && o->trial_gradient;
 }
 
 int32_t nst_optimizer_new(nst_ctx *ctx, const nst_kernels *kernels, const nst_exec *exec, const nst_optim_config *config,
-                          const nst_problem *problem, const nst_real *x, nst_optimizer **out, nst_error *error)
+                          const nst_problem *problem, nst_real **x, nst_optimizer **out, nst_error *error)
 {
     nst_optimizer *o;
     int32_t status = check_config(config, problem, error);
@@ -59,7 +60,8 @@ int32_t nst_optimizer_new(nst_ctx *ctx, const nst_kernels *kernels, const nst_ex
         nst_optimizer_free(o);
         return nst_fail_nomem(error, "the optimiser; a shorter history needs less");
     }
-    nst_optimizer_copy(o, x, o->x);
+    o->x = *x;
+    *x = NULL;
     *out = o;
     return NST_OK;
 }
@@ -78,21 +80,34 @@ void nst_optimizer_free(nst_optimizer *o)
 size_t nst_optimizer_bytes(const nst_optim_config *config, size_t n)
 {
     const nst_optimizer_ops *ops = find_ops(config->kind);
-    return ops->struct_size + 4 * nst_optimizer_vector_bytes(n) + ops->bytes(config, n);
+    return ops->struct_size + (ops->in_place ? 2 : 4) * nst_optimizer_vector_bytes(n) + ops->bytes(config, n);
+}
+
+/* Either way nothing is lost that is not out of date. */
+static int32_t evaluate_x(nst_optimizer *o)
+{
+    bool boxed = o->bounded || o->ops->always_boxed;
+    int32_t status;
+    double f;
+    if (o->ops->in_place) {
+        if (boxed) nst_optimizer_clip(o, o->x);
+        status = nst_optimizer_evaluate(o, o->x, &f, o->gradient);
+        if (status == NST_STEP_OK) o->f = f;
+        return status;
+    }
+    nst_optimizer_copy(o, o->x, o->trial_x);
+    if (boxed) nst_optimizer_clip(o, o->trial_x);
+    status = nst_optimizer_evaluate_trial(o, &f);
+    if (status == NST_STEP_OK) nst_optimizer_accept_trial(o, f);
+    return status;
 }
 
 int32_t nst_optimizer_begin(nst_optimizer *o)
 {
-    uint32_t before = o->evaluations;
     int32_t status;
-    double f;
     if (o->fresh) return NST_STEP_OK;
-    nst_optimizer_copy(o, o->x, o->trial_x);
-    if (o->bounded || o->ops->always_boxed) nst_optimizer_clip(o, o->trial_x);
-    status = nst_optimizer_evaluate_trial(o, &f);
-    if (status < 0) o->evaluations = before;
+    status = evaluate_x(o);
     if (status != NST_STEP_OK) return status;
-    nst_optimizer_accept_trial(o, f);
     o->ops->objective_changed(o);
     o->fresh = true;
     return NST_STEP_OK;
@@ -105,7 +120,7 @@ int32_t nst_optimizer_step(nst_optimizer *o)
     if (status != NST_STEP_OK) return status;
     before = o->evaluations;
     status = o->ops->step(o);
-    if (status < 0) o->evaluations = before;
+    if (status < 0 && !o->ops->in_place) o->evaluations = before; /* it begins again */
     return status;
 }
 
@@ -141,7 +156,7 @@ const nst_real *nst_optimizer_result(const nst_optimizer *o)
 
 const nst_real *nst_optimizer_gradient(const nst_optimizer *o)
 {
-    return o->gradient;
+    return !o->ops->has_gradient || o->ops->has_gradient(o) ? o->gradient : NULL;
 }
 
 double nst_optimizer_f(const nst_optimizer *o)
@@ -188,16 +203,21 @@ int32_t nst_visit_flag(const nst_state_visitor *visitor, const char *name, bool 
     return status;
 }
 
-int32_t nst_optimizer_evaluate_trial(nst_optimizer *o, double *f)
+int32_t nst_optimizer_evaluate(nst_optimizer *o, const nst_real *x, double *f, nst_real *gradient)
 {
     int32_t status;
     *f = NAN;
-    status = o->problem.evaluate(o->problem.user, o->trial_x, f, o->trial_gradient);
-    o->evaluations++;
+    status = o->problem.evaluate(o->problem.user, x, f, gradient);
     if (status < 0) return status;
+    o->evaluations++;
     /* The sum of squares is finite only if every component is. */
-    if (!isfinite(*f) || !isfinite(nst_optimizer_dot(o, o->trial_gradient, o->trial_gradient))) return NST_STEP_NUMERIC;
+    if (!isfinite(*f) || !isfinite(nst_optimizer_dot(o, gradient, gradient))) return NST_STEP_NUMERIC;
     return NST_STEP_OK;
+}
+
+int32_t nst_optimizer_evaluate_trial(nst_optimizer *o, double *f)
+{
+    return nst_optimizer_evaluate(o, o->trial_x, f, o->trial_gradient);
 }
 
 static void swap(nst_real **a, nst_real **b)
@@ -205,6 +225,11 @@ static void swap(nst_real **a, nst_real **b)
     nst_real *kept = *a;
     *a = *b;
     *b = kept;
+}
+
+void nst_optimizer_trade(nst_optimizer *o)
+{
+    swap(&o->x, &o->gradient);
 }
 
 void nst_optimizer_accept_trial(nst_optimizer *o, double f)

@@ -13,8 +13,8 @@
 #include "base/real.h"
 #include "kernels/kernels.h"
 
-/* f and its gradient at x (n). Non-finite results are allowed: they are reported as *f = NaN. A negative status (cancelled, out
- * of memory) aborts the step: the optimiser then stands where it stood before the step. */
+/* f and its gradient at x (n), which f decides on alone. Non-finite results are allowed; where f is one, `gradient` is not written. A
+ * negative status (cancelled, out of memory) aborts the step: the next one goes on as if there had been none. */
 typedef int32_t (*nst_evaluate_fn)(void *user, const nst_real *x, double *f, nst_real *gradient);
 
 typedef struct nst_problem {
@@ -43,9 +43,9 @@ typedef enum nst_step_result {
 
 typedef struct nst_optimizer nst_optimizer;
 
-/* `x` (n) is the start; it is copied. */
+/* `*x` (n) is the start, taken with the context's memory. Success makes it the optimiser's, and *x NULL. */
 int32_t nst_optimizer_new(nst_ctx *ctx, const nst_kernels *kernels, const nst_exec *exec, const nst_optim_config *config,
-                          const nst_problem *problem, const nst_real *x, nst_optimizer **out, nst_error *error);
+                          const nst_problem *problem, nst_real **x, nst_optimizer **out, nst_error *error);
 void nst_optimizer_free(nst_optimizer *optimizer);
 /* What an optimiser of n variables takes, all its life. */
 size_t nst_optimizer_bytes(const nst_optim_config *config, size_t n);
@@ -64,10 +64,11 @@ void nst_optimizer_configure(nst_optimizer *optimizer, const nst_optim_config *c
  * curvature and re-evaluates. Setting what is set already does nothing. */
 void nst_optimizer_set_bounded(nst_optimizer *optimizer, bool bounded);
 
-/* x of the latest accepted iteration, its f, gradient, and what has been spent. `result` is the vector to show to people: for
+/* x of the latest accepted iteration (Adam: after an aborted step, the point that it was at), f, gradient, and what has been spent. `result` is the vector to show to people: for
  * Adam the bias-corrected average of the iterates (decay 0.99), else x. */
 const nst_real *nst_optimizer_x(const nst_optimizer *optimizer);
 const nst_real *nst_optimizer_result(const nst_optimizer *optimizer);
+/* NULL where there is none: Adam's after a step that was aborted or found nothing finite. */
 const nst_real *nst_optimizer_gradient(const nst_optimizer *optimizer);
 double nst_optimizer_f(const nst_optimizer *optimizer);
 uint32_t nst_optimizer_evaluations(const nst_optimizer *optimizer);

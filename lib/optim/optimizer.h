@@ -8,11 +8,13 @@
 typedef struct nst_optimizer_ops {
     size_t struct_size;
     bool always_boxed;                                      /* iterates stay in [lower, upper] without set_bounded() */
+    bool in_place;                                          /* needs no trial_x and trial_gradient: they are NULL */
     bool (*acquire)(nst_optimizer *optimizer);              /* takes its memory; false: refused, release() follows */
     size_t (*bytes)(const nst_optim_config *config, size_t n); /* what acquire() takes */
     void (*release)(nst_optimizer *optimizer);
     int32_t (*step)(nst_optimizer *optimizer);              /* f and gradient belong to x when it is called */
     void (*objective_changed)(nst_optimizer *optimizer);
+    bool (*has_gradient)(const nst_optimizer *optimizer);   /* NULL: always */
     const nst_real *(*result)(const nst_optimizer *optimizer);
     int32_t (*carry_over)(nst_optimizer *to, const nst_optimizer *from, nst_resample_fn resample, void *user);
     int32_t (*visit_state)(nst_optimizer *optimizer, const nst_state_visitor *visitor);
@@ -35,10 +37,16 @@ struct nst_optimizer {
     uint32_t evaluations;
 };
 
-/* Evaluates at trial_x into trial_gradient. NST_STEP_OK, NST_STEP_NUMERIC, or the callback's negative status. */
+/* Evaluates at `x`. NST_STEP_OK; NST_STEP_NUMERIC: f is not finite, and `gradient` as it was, or f is, but not the gradient; or the
+ * callback's negative status. */
+int32_t nst_optimizer_evaluate(nst_optimizer *optimizer, const nst_real *x, double *f, nst_real *gradient);
+/* At trial_x into trial_gradient. */
 int32_t nst_optimizer_evaluate_trial(nst_optimizer *optimizer, double *f);
 /* The trial becomes the iterate; the old one is then found in trial_x and trial_gradient. */
 void nst_optimizer_accept_trial(nst_optimizer *optimizer, double f);
+
+/* x and gradient take each other's place. */
+void nst_optimizer_trade(nst_optimizer *optimizer);
 
 double nst_optimizer_dot(const nst_optimizer *optimizer, const nst_real *a, const nst_real *b);
 /* y += alpha x */

@@ -21,7 +21,8 @@ typedef struct forecast {
     const nst_kernels *kernels;
     nst_network network; /* described */
     nst_ledger ledger;
-    size_t peaks[sizeof ((nst_schedule *)0)->scales / sizeof ((nst_schedule *)0)->scales[0]]; /* of every scale */
+    /* of every scale, but for the handing out */
+    size_t peaks[sizeof ((nst_schedule *)0)->scales / sizeof ((nst_schedule *)0)->scales[0]];
     size_t peak_scale;
     nst_objective_size size; /* of the scale at work */
     nst_target_idle idle;
@@ -99,13 +100,24 @@ static int32_t open_scale(forecast *f, size_t scale)
     pass_through(ledger, NST_FOR_IMAGES, start_bytes(f, scale));
     if (scale == 0) nst_ledger_take(ledger, NST_FOR_NETWORK, nst_network_bytes(&f->network, f->session->targets->model, f->kernels));
     status = nst_objective_foretell(&config, ledger, &f->idle, &f->size, f->error);
+    nst_ledger_give(ledger, NST_FOR_IMAGES, picture); /* it becomes the optimiser's */
     nst_ledger_take(ledger, NST_FOR_OPTIMIZER, optimizer_bytes(f, scale));
-    nst_ledger_give(ledger, NST_FOR_IMAGES, picture);
     pass_through(ledger, NST_FOR_IMAGES, carry_bytes(f, scale));
     if (scale == 0) return status;
     nst_ledger_give(ledger, NST_FOR_OPTIMIZER, optimizer_bytes(f, scale - 1));
     nst_objective_foretell_free(&config, &before, &f->idle, ledger);
     return status;
+}
+
+/* The finished picture goes out. Under a limit the features rest meanwhile (nst_session_image()). */
+static void hand_out(forecast *f)
+{
+    size_t last = f->schedule->count - 1, resting = f->settings->memory_limit > 0 ? f->size.walk.bytes : 0;
+    nst_ledger_give(&f->ledger, NST_FOR_FEATURES, resting);
+    pass_through(&f->ledger, NST_FOR_IMAGES,
+                 nst_picture_to_image_bytes(f->schedule->scales[last].width, f->schedule->scales[last].height,
+                                            f->session->targets->content));
+    nst_ledger_take(&f->ledger, NST_FOR_FEATURES, resting);
 }
 
 static int32_t tell_run(forecast *f)
@@ -117,11 +129,8 @@ static int32_t tell_run(forecast *f)
         size_t peak = f->ledger.peak;
         f->ledger.peak = f->ledger.used; /* this scale's own */
         status = open_scale(f, scale);
-        if (scale == last)
-            pass_through(&f->ledger, NST_FOR_IMAGES,
-                         nst_picture_to_image_bytes(f->schedule->scales[last].width, f->schedule->scales[last].height,
-                                                    f->session->targets->content));
         f->peaks[scale] = f->ledger.peak;
+        if (scale == last) hand_out(f);
         if (f->ledger.peak >= peak) f->peak_scale = scale;
         else f->ledger.peak = peak;
     }
@@ -325,7 +334,7 @@ static int32_t run_probe(nst_session *session, nst_targets *targets, size_t widt
     if (status >= 0) nst_picture_blend_noise(picture, values, 1, 1);
     if (status >= 0) status = nst_objective_new(&config, &p->objective, error);
     if (status >= 0)
-        status = nst_optimizer_new(session->ctx, session->kernels, &session->exec, &session->settings.optim, &problem, picture,
+        status = nst_optimizer_new(session->ctx, session->kernels, &session->exec, &session->settings.optim, &problem, &picture,
                                    &p->optimizer, error);
     if (status >= 0) status = take_time(p);
     nst_optimizer_free(p->optimizer);

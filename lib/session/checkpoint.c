@@ -346,7 +346,7 @@ static int32_t open_blank(nst_session *session, nst_error *error)
     int32_t status;
     if (!blank) return nst_fail_nomem(error, "the picture");
     memset(blank, 0, values * sizeof *blank);
-    status = nst_session_open_scale(session, blank, error);
+    status = nst_session_open_scale(session, &blank, error);
     nst_free(&session->ctx->memory, blank);
     return status;
 }

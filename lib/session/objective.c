@@ -387,7 +387,8 @@ int32_t nst_objective_evaluate(void *user, const nst_real *x, double *f, nst_rea
     else memset(gradient, 0, nst_shape_count(pixels.shape) * sizeof *gradient);
     if (status < 0) return status;
     inject(objective, NST_PIXELS, &pixels, x, gradient);
-    return finite_picture(objective, gradient) ? NST_OK : troubled(objective, "the gradient", f);
+    if (!finite_picture(objective, gradient)) objective->trouble = "the gradient"; /* f stays: it tells that the gradient was written */
+    return NST_OK;
 }
 
 /* ---- terms ---- */

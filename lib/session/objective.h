@@ -51,7 +51,7 @@ void nst_objective_foretell_free(const nst_objective_config *config, const nst_o
  * all, takes it again. */
 void nst_objective_rest(nst_objective *objective);
 
-/* nst_evaluate_fn: x and gradient are pictures (3, height, width). *f is NaN when anything is not finite. */
+/* nst_evaluate_fn: x and gradient are pictures (3, height, width). *f is NaN when a feature or the loss is not finite. */
 int32_t nst_objective_evaluate(void *objective, const nst_real *x, double *f, nst_real *gradient);
 
 /* Takes over dialect, alpha, beta, tv and layer weights; layers must be the same. */

@@ -165,7 +165,8 @@ static int32_t new_picture(const nst_session *session, nst_real **picture, nst_e
     return *picture ? NST_OK : nst_fail_nomem(error, "the picture");
 }
 
-int32_t nst_session_picture(nst_session *session, const nst_real **picture, nst_real **owned, nst_error *error)
+/* Where no scale is open yet, the start picture, a new block in `*owned`. */
+static int32_t find_picture(nst_session *session, const nst_real **picture, nst_real **owned, nst_error *error)
 {
     int32_t status;
     *owned = NULL;
@@ -176,6 +177,19 @@ int32_t nst_session_picture(nst_session *session, const nst_real **picture, nst_
     status = new_picture(session, owned, error);
     if (status >= 0) status = fill_start(session, *owned, error);
     *picture = *owned;
+    return status;
+}
+
+int32_t nst_session_image(nst_session *session, nst_image **out)
+{
+    const nst_real *picture;
+    nst_real *owned;
+    int32_t status = find_picture(session, &picture, &owned, &session->error);
+    if (session->objective && session->settings.memory_limit > 0) nst_objective_rest(session->objective);
+    if (status >= 0)
+        status = nst_picture_to_image(session->ctx, picture, nst_session_width(session), nst_session_height(session),
+                                      session->targets->content, out, &session->error);
+    nst_free(&session->ctx->memory, owned);
     return status;
 }
 
@@ -210,7 +224,7 @@ int32_t nst_session_prepare_network(nst_session *session, nst_error *error)
     return NST_OK;
 }
 
-int32_t nst_session_open_scale(nst_session *session, const nst_real *picture, nst_error *error)
+int32_t nst_session_open_scale(nst_session *session, nst_real **picture, nst_error *error)
 {
     size_t width = nst_session_width(session), height = nst_session_height(session);
     nst_problem problem = {nst_picture_values(width, height), evaluate, session};
@@ -360,7 +374,7 @@ static int32_t open_first_scale(nst_session *session, nst_error *error)
     nst_real *picture;
     int32_t status = new_picture(session, &picture, error);
     if (status >= 0) status = fill_start(session, picture, error);
-    if (status >= 0) status = nst_session_open_scale(session, picture, error);
+    if (status >= 0) status = nst_session_open_scale(session, &picture, error);
     nst_free(&session->ctx->memory, picture);
     if (status >= 0) status = nst_session_begin(session);
     if (status < 0) nst_session_close_scale(session);
@@ -414,7 +428,7 @@ static int32_t open_around(nst_session *session, const nst_optimizer *old, resam
     if (status >= 0)
         status = nst_picture_resample(session->ctx, nst_optimizer_result(old), sizes->from_width, sizes->from_height, picture,
                                       sizes->width, sizes->height, false, sizes->error);
-    if (status >= 0) status = nst_session_open_scale(session, picture, sizes->error);
+    if (status >= 0) status = nst_session_open_scale(session, &picture, sizes->error);
     nst_free(&session->ctx->memory, picture);
     return status < 0 ? status : nst_optimizer_carry_over(session->optimizer, old, resample_moments, sizes);
 }

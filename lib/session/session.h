@@ -66,8 +66,9 @@ void nst_session_destroy(nst_session *session);
 /* One iteration, or the evaluation of a scale's start. The caller holds `busy`. */
 int32_t nst_session_advance(nst_session *session);
 
-/* Network, targets and optimiser of the present scale, with `picture` (of the scale's size) as the iterate. */
-int32_t nst_session_open_scale(nst_session *session, const nst_real *picture, nst_error *error);
+/* Network, targets and optimiser of the present scale, with `*picture` (of the scale's size) as the iterate: once the optimiser has
+ * it, it is NULL. */
+int32_t nst_session_open_scale(nst_session *session, nst_real **picture, nst_error *error);
 /* Opens a scale of a plan around the present picture and evaluates it there. A failure (out of memory, cancelled, numeric) leaves all
  * as it was. */
 int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, const nst_schedule *schedule, size_t scale,
@@ -78,8 +79,9 @@ void nst_session_close_scale(nst_session *session);
 size_t nst_session_width(const nst_session *session);
 size_t nst_session_height(const nst_session *session);
 uint32_t nst_session_evaluations(const nst_session *session);
-/* The picture in the session's hands: the optimiser's, or the start picture where no scale is open yet (a new block in `*owned`). */
-int32_t nst_session_picture(nst_session *session, const nst_real **picture, nst_real **owned, nst_error *error);
+/* The picture in the session's hands: the optimiser's, or the start picture where no scale is open yet. Under a limit the features make
+ * room for it, and the next evaluation takes them again. */
+int32_t nst_session_image(nst_session *session, nst_image **out);
 
 /* The network that the settings want: the one at work, or a new one. */
 int32_t nst_session_prepare_network(nst_session *session, nst_error *error);

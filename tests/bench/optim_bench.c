@@ -39,12 +39,16 @@ bench *optim_bench_new(int kind, int history, int line_search, double learning_r
     nst_ctx *ctx;
     bench *b;
     nst_problem problem;
+    nst_real *start;
     if (nst_ctx_new(NULL, &ctx) < 0) return NULL;
     b = nst_alloc_zero(&ctx->memory, sizeof *b);
     if (!b) return nst_ctx_unref(ctx), NULL;
     *b = (bench){ctx, NULL, evaluate};
     problem = (nst_problem){n, forward, b};
-    if (nst_optimizer_new(ctx, kernels, &exec, &config, &problem, x, &b->optimizer, NULL) == NST_OK) return b;
+    start = nst_alloc_array(&ctx->memory, n, sizeof *start);
+    if (start) memcpy(start, x, n * sizeof *start);
+    if (start && nst_optimizer_new(ctx, kernels, &exec, &config, &problem, &start, &b->optimizer, NULL) == NST_OK) return b;
+    nst_free(&ctx->memory, start);
     optim_bench_free(b);
     return NULL;
 }

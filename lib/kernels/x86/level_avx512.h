@@ -51,14 +51,12 @@ void nst_avx512_curvature_pair(const nst_exec *exec, size_t n, const nst_real *x
                              const nst_real *g_before, nst_precision precision, void *s, void *y, double sums[2]);
 int nst_avx512_move(const nst_exec *exec, size_t n, const nst_real *x, nst_real t, const nst_real *d, nst_real lower, nst_real upper,
                   nst_real *to);
-double nst_avx512_adam_propose(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *x, const nst_real *g,
-                             const nst_real *first, const nst_real *second, nst_real *to);
-void nst_avx512_adam_commit(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *g, nst_real *first,
-                          nst_real *second, nst_real weight, const nst_real *x, nst_real *average);
+void nst_avx512_adam_step(const nst_exec *exec, size_t n, const nst_adam *step, bool learn, const nst_real *x, nst_real *first,
+                          nst_real *second, nst_real *next);
 
 #define NST_AVX512_OPTIM_SLOTS                                                                                                   \
     .axpby_dot = nst_avx512_axpby_dot, .curvature_pair = nst_avx512_curvature_pair, .move = nst_avx512_move,                        \
-    .adam_propose = nst_avx512_adam_propose, .adam_commit = nst_avx512_adam_commit
+    .adam_step = nst_avx512_adam_step
 
 #define NST_AVX512_SLOTS                                                                                                        \
     .name = "avx512", .feature_bytes = nst_avx512_feature_bytes, .mask_bytes = nst_avx512_mask_bytes,                           \

@@ -22,7 +22,7 @@ static size_t begin_of(const vector_task *task, uint32_t part)
     return nst_least(begin, task->count);
 }
 
-static void spread(const nst_exec *exec, void (*job)(void *data, uint32_t part), vector_task *task)
+static void deviation(const nst_exec *exec, void (*job)(void *data, uint32_t part), vector_task *task)
 {
     task->parts = nst_part_count(task->count);
     exec->run(exec->user, job, task, task->parts);
@@ -57,7 +57,7 @@ static void dot_part(void *data, uint32_t part)
 double LEVEL(dot)(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b)
 {
     vector_task task = {.count = n, .x = a, .z = b};
-    spread(exec, dot_part, &task);
+    deviation(exec, dot_part, &task);
     return nst_sum_parts(task.sums, task.parts);
 }
 
@@ -73,7 +73,7 @@ static void axpy_part(void *data, uint32_t part)
 
 void LEVEL(axpy)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y)
 {
-    spread(exec, axpy_part, &(vector_task){.count = n, .alpha = alpha, .x = x, .y = y});
+    deviation(exec, axpy_part, &(vector_task){.count = n, .alpha = alpha, .x = x, .y = y});
 }
 
 static void scale_part(void *data, uint32_t part)
@@ -100,7 +100,7 @@ static void axpby_part(void *data, uint32_t part)
 /* As in BLAS, beta = 0 means that y is not read: it may hold anything. */
 void LEVEL(axpby)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y)
 {
-    spread(exec, beta == 0 ? scale_part : axpby_part, &(vector_task){.count = n, .alpha = alpha, .beta = beta, .x = x, .y = y});
+    deviation(exec, beta == 0 ? scale_part : axpby_part, &(vector_task){.count = n, .alpha = alpha, .beta = beta, .x = x, .y = y});
 }
 
 /* ---- passes of an optimiser ---- */
@@ -260,9 +260,8 @@ int LEVEL(move)(const nst_exec *exec, size_t n, const nst_real *x, nst_real t, c
 
 /* All of it in float: what double would add is lost when the point is rounded. */
 typedef struct adam_task {
-    vector_task v; /* x, z = g, y = the point or the average, alpha its weight; sums: g'g */
+    vector_task v; /* x, y = the next point, and before that, where the moments learn, the gradient */
     const nst_adam *step;
-    const float *first_before, *second_before;
     float *first, *second;
 } adam_task;
 
@@ -276,59 +275,43 @@ NST_ALWAYS_INLINE v16 next_second(const nst_adam *step, v16 second, v16 g)
     return v16_fma(v16_all((float)step->decay_second), second, v16_mul(v16_mul(v16_all((float)(1 - step->decay_second)), g), g));
 }
 
-NST_ALWAYS_INLINE v16d propose_group(const adam_task *task, size_t i, size_t count, v16d sum)
+NST_ALWAYS_INLINE void adam_group(const adam_task *task, bool learn, size_t i, size_t count)
 {
     const nst_adam *step = task->step;
-    v16 g = load_group(task->v.z, false, i, count);
-    v16 first = next_first(step, load_group(task->first_before, false, i, count), g);
-    v16 second = next_second(step, load_group(task->second_before, false, i, count), g);
-    v16 deviation = v16_add(v16_sqrt(v16_mul(v16_all((float)step->second_scale), second)), v16_all((float)step->epsilon));
-    v16 move = v16_div(v16_mul(v16_all((float)step->rate), first), deviation);
-    v16 to = v16_sub(load_group(task->v.x, false, i, count), move);
-    store_group(task->v.y, false, i, count, clip(to, v16_all(step->lower), v16_all(step->upper)));
-    return v16d_fma(v16d_from(g), v16d_from(g), sum);
+    v16 first = load_group(task->first, false, i, count), second = load_group(task->second, false, i, count), deviation, move;
+    if (learn) {
+        v16 g = load_group(task->v.y, false, i, count);
+        first = next_first(step, first, g);
+        second = next_second(step, second, g);
+        store_group(task->first, false, i, count, first);
+        store_group(task->second, false, i, count, second);
+    }
+    deviation = v16_add(v16_sqrt(v16_mul(v16_all((float)step->second_scale), second)), v16_all((float)step->epsilon));
+    move = v16_div(v16_mul(v16_all((float)step->rate), first), deviation);
+    store_group(task->v.y, false, i, count,
+                clip(v16_sub(load_group(task->v.x, false, i, count), move), v16_all(step->lower), v16_all(step->upper)));
 }
 
-static void propose_part(void *data, uint32_t part)
+NST_ALWAYS_INLINE void adam_part(const adam_task *task, bool learn, uint32_t part)
 {
-    adam_task *task = data;
     size_t i = begin_of(&task->v, part), end = begin_of(&task->v, part + 1);
-    v16d sum = v16d_zero();
-    for (; i + NST_GROUP <= end; i += NST_GROUP) sum = propose_group(task, i, NST_GROUP, sum);
-    if (i < end) sum = propose_group(task, i, end - i, sum);
-    task->v.sums[part] = v16d_sum(sum);
+    for (; i + NST_GROUP <= end; i += NST_GROUP) adam_group(task, learn, i, NST_GROUP);
+    if (i < end) adam_group(task, learn, i, end - i);
 }
 
-double LEVEL(adam_propose)(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *x, const nst_real *g,
-                           const nst_real *first, const nst_real *second, nst_real *to)
+static void learning_part(void *data, uint32_t part)
 {
-    adam_task task = {.v = {.count = n, .parts = nst_part_count(n), .x = x, .z = g, .y = to}, .step = step, .first_before = first,
-                      .second_before = second};
-    exec->run(exec->user, propose_part, &task, task.v.parts);
-    return nst_sum_parts(task.v.sums, task.v.parts);
+    adam_part(data, true, part);
 }
 
-NST_ALWAYS_INLINE void commit_group(const adam_task *task, size_t i, size_t count)
+static void moving_part(void *data, uint32_t part)
 {
-    v16 g = load_group(task->v.z, false, i, count), x = load_group(task->v.x, false, i, count);
-    v16 rest = v16_mul(v16_all(1 - task->v.alpha), load_group(task->v.y, false, i, count));
-    store_group(task->first, false, i, count, next_first(task->step, load_group(task->first, false, i, count), g));
-    store_group(task->second, false, i, count, next_second(task->step, load_group(task->second, false, i, count), g));
-    store_group(task->v.y, false, i, count, v16_fma(v16_all(task->v.alpha), x, rest));
+    adam_part(data, false, part);
 }
 
-static void commit_part(void *data, uint32_t part)
+void LEVEL(adam_step)(const nst_exec *exec, size_t n, const nst_adam *step, bool learn, const nst_real *x, nst_real *first,
+                      nst_real *second, nst_real *next)
 {
-    const adam_task *task = data;
-    size_t i = begin_of(&task->v, part), end = begin_of(&task->v, part + 1);
-    for (; i + NST_GROUP <= end; i += NST_GROUP) commit_group(task, i, NST_GROUP);
-    if (i < end) commit_group(task, i, end - i);
-}
-
-void LEVEL(adam_commit)(const nst_exec *exec, size_t n, const nst_adam *step, const nst_real *g, nst_real *first,
-                        nst_real *second, nst_real weight, const nst_real *x, nst_real *average)
-{
-    adam_task task = {.v = {.count = n, .parts = nst_part_count(n), .alpha = weight, .x = x, .z = g, .y = average}, .step = step,
-                      .first = first, .second = second};
-    exec->run(exec->user, commit_part, &task, task.v.parts);
+    adam_task task = {.v = {.count = n, .parts = nst_part_count(n), .x = x, .y = next}, .step = step, .first = first, .second = second};
+    exec->run(exec->user, learn ? learning_part : moving_part, &task, task.v.parts);
 }
