@@ -64,8 +64,8 @@ void nst_optimizer_configure(nst_optimizer *optimizer, const nst_optim_config *c
  * curvature and re-evaluates. Setting what is set already does nothing. */
 void nst_optimizer_set_bounded(nst_optimizer *optimizer, bool bounded);
 
-/* x of the latest accepted iteration (Adam: after an aborted step, the point that it was at), f, gradient, and what has been spent. `result` is the vector to show to people: for
- * Adam the bias-corrected average of the iterates (decay 0.99), else x. */
+/* x of the latest accepted iteration (Adam: after an aborted step, the point that it was at), its f, gradient, and what has been spent.
+ * `result` is the vector to show to people: for Adam the bias-corrected average of the iterates (decay 0.99), else x. */
 const nst_real *nst_optimizer_x(const nst_optimizer *optimizer);
 const nst_real *nst_optimizer_result(const nst_optimizer *optimizer);
 /* NULL where there is none: Adam's after a step that was aborted or found nothing finite. */
