@@ -34,6 +34,7 @@ static void print_choices(const nst_estimate *e)
     if (e->history) printf("%-22s%u of %u bits\n", "curvature pairs", e->history, e->history_bits);
     printf("%-22s%s\n", "filters", e->packed ? "prepared once" : "prepared in every call");
     printf("%-22s%u\n", "layers recomputed", e->recomputed);
+    printf("%-22s%u bits\n", "content features", (unsigned)e->target_bits);
     printf("%-22s%s\n", "precision", e->precision);
     if (e->seconds_per_iteration >= 0) printf("%-22s%.3g\n", "seconds/iteration", e->seconds_per_iteration);
 }

@@ -84,7 +84,8 @@ typedef struct nst_estimate {
     uint32_t packed;                  /* 1: the filters lie ready; 0: they are prepared in every call */
     uint32_t recomputed;              /* layers whose features are computed again on the way back instead of kept */
     char precision[12];               /* "fp32", "bf16" */
-    uint64_t reserved[7];
+    uint64_t target_bits;             /* of a value of the content's features: 32 or 16 */
+    uint64_t reserved[6];
 } nst_estimate;
 
 /* What the session will take; computes nothing and takes nothing, unless `probe` is not 0: then a few evaluations of a small picture

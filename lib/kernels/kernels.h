@@ -41,10 +41,11 @@ typedef struct nst_conv {
 } nst_conv;
 
 /* Where a region of features lies in a target of another size: the target's shape, and the row and column of it that the region's
- * first position falls on. */
+ * first position falls on. `narrow`: the target is in 16 bits, the upper halves of floats. */
 typedef struct nst_place {
     nst_shape shape;
     size_t row, column;
+    bool narrow;
 } nst_place;
 
 /* A vector to read: of nst_real (NST_PRECISION_FP32), or of the upper halves of floats (NST_PRECISION_BF16, uint16_t). */
@@ -65,6 +66,8 @@ typedef struct nst_kernels {
     /* Bytes that features, the mask of a ReLU (one bit a value) and the codes of a maximum pooling (of the pooled shape) take. */
     size_t (*feature_bytes)(nst_shape shape);
     size_t (*mask_bytes)(nst_shape shape);
+    /* Of a narrow target. The slot may be NULL: the level has none, its features are narrow as they are. */
+    size_t (*narrow_bytes)(nst_shape shape);
     size_t (*code_bytes)(nst_shape pooled);
     /* Between planar reals (C, H, W) and features. */
     void (*import_planar)(const nst_exec *exec, nst_shape shape, const nst_real *planar, void *features);
@@ -144,7 +147,7 @@ typedef struct nst_kernels {
 } nst_kernels;
 
 /* The table of a level (nst_cpu_level) and precision, or of the highest below it that this build has; where the level has no kernels
- * of that precision, its fp32 ones. Every slot but conv_pool_forward is filled. */
+ * of that precision, its fp32 ones. Every slot but conv_pool_forward and narrow_bytes is filled. */
 const nst_kernels *nst_kernels_for(int level, nst_precision precision);
 
 #endif

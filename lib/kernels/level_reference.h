@@ -6,6 +6,7 @@
 
 size_t nst_reference_feature_bytes(nst_shape shape);
 size_t nst_reference_mask_bytes(nst_shape shape);
+size_t nst_reference_narrow_bytes(nst_shape shape);
 size_t nst_reference_code_bytes(nst_shape pooled);
 void nst_reference_import_planar(const nst_exec *exec, nst_shape shape, const nst_real *planar, void *features);
 void nst_reference_export_planar(const nst_exec *exec, nst_shape shape, const void *features, nst_real *planar);
@@ -68,6 +69,7 @@ void nst_reference_adam_step(const nst_exec *exec, size_t n, const nst_adam *ste
     .matrix_times_features = nst_reference_matrix_times_features, .squared_difference = nst_reference_squared_difference,  \
     .difference_backward = nst_reference_difference_backward, .copy_region = nst_reference_copy_region,                    \
     .moments = nst_reference_moments, .all_finite = nst_reference_all_finite, .dot = nst_reference_dot,                    \
-    .axpy = nst_reference_axpy, .axpby = nst_reference_axpby, NST_REFERENCE_OPTIM_SLOTS
+    .axpy = nst_reference_axpy, .axpby = nst_reference_axpby, NST_REFERENCE_OPTIM_SLOTS,                       \
+    .narrow_bytes = nst_reference_narrow_bytes
 
 #endif

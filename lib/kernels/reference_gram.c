@@ -1,6 +1,7 @@
 /* Sums over regions of planes (C, H, W): Gram matrices, their gradient, moments, squared differences. */
 #include <string.h>
 
+#include "kernels/bfloat.h"
 #include "kernels/level_reference.h"
 #include "kernels/parts.h"
 #include "kernels/runs.h"
@@ -9,6 +10,8 @@ typedef struct gram_task {
     size_t channels, plane, target_plane; /* values from one channel to the next */
     nst_runs runs, target_runs;
     const nst_real *features, *other; /* other: the matrix, or the target */
+    const uint16_t *narrow; /* the target, where it is in 16 bits */
+    uint16_t *narrowed;
     nst_real *grad;
     nst_real scale;
     double *gram, *sums, *squares;
@@ -24,7 +27,9 @@ static gram_task task_with_target(nst_shape shape, nst_region region, const void
                                   const void *target)
 {
     gram_task task = {.channels = shape.channels, .plane = nst_shape_positions(shape),
-                      .target_plane = nst_shape_positions(place->shape), .features = features, .other = target};
+                      .target_plane = nst_shape_positions(place->shape), .features = features};
+    if (place->narrow) task.narrow = target;
+    else task.other = target;
     task.runs = nst_runs_placed(shape, region, place, &task.target_runs);
     return task;
 }
@@ -101,6 +106,33 @@ static uint32_t difference_parts(const gram_task *task)
     return nst_part_count(task->channels * nst_runs_positions(&task->runs));
 }
 
+enum { BLOCK = 512 };
+
+/* How much of a run is looked at at once: all of it, or what is widened into a block. */
+static size_t piece_of(const gram_task *task, size_t left)
+{
+    return task->narrow && left > BLOCK ? BLOCK : left;
+}
+
+static const nst_real *target_piece(const gram_task *task, size_t offset, size_t count, nst_real block[BLOCK])
+{
+    if (!task->narrow) return task->other + offset;
+    for (size_t i = 0; i < count; i++) block[i] = nst_bfloat_value(task->narrow[offset + i]);
+    return block;
+}
+
+static double run_difference(const gram_task *task, size_t c, size_t run)
+{
+    double sum = 0;
+    nst_real block[BLOCK];
+    for (size_t i = 0, count; i < task->runs.length; i += count) {
+        count = piece_of(task, task->runs.length - i);
+        sum += nst_sum_squared_differences(count, task->features + at(task, c, run) + i,
+                                           target_piece(task, target_at(task, c, run) + i, count, block));
+    }
+    return sum;
+}
+
 static void difference_part(void *data, uint32_t part)
 {
     const gram_task *task = data;
@@ -108,9 +140,7 @@ static void difference_part(void *data, uint32_t part)
     size_t end = nst_part_begin(task->channels, parts, part + 1);
     double sum = 0;
     for (size_t c = nst_part_begin(task->channels, parts, part); c < end; c++)
-        for (size_t run = 0; run < task->runs.count; run++)
-            sum += nst_sum_squared_differences(task->runs.length, task->features + at(task, c, run),
-                                               task->other + target_at(task, c, run));
+        for (size_t run = 0; run < task->runs.count; run++) sum += run_difference(task, c, run);
     task->sums[part] = sum;
 }
 
@@ -134,9 +164,13 @@ static void add_scaled_difference(size_t count, nst_real scale, const nst_real *
 static void difference_channel(void *data, uint32_t c)
 {
     const gram_task *task = data;
+    nst_real block[BLOCK];
     for (size_t run = 0; run < task->runs.count; run++)
-        add_scaled_difference(task->runs.length, task->scale, task->features + at(task, c, run),
-                              task->other + target_at(task, c, run), task->grad + at(task, c, run));
+        for (size_t i = 0, count; i < task->runs.length; i += count) {
+            count = piece_of(task, task->runs.length - i);
+            add_scaled_difference(count, task->scale, task->features + at(task, c, run) + i,
+                                  target_piece(task, target_at(task, c, run) + i, count, block), task->grad + at(task, c, run) + i);
+        }
 }
 
 void nst_reference_difference_backward(const nst_exec *exec, nst_shape shape, nst_region region, nst_real scale,
@@ -155,12 +189,28 @@ static void copy_channel(void *data, uint32_t c)
         memcpy(task->grad + target_at(task, c, run), task->features + at(task, c, run), task->runs.length * sizeof(nst_real));
 }
 
+static void narrow_channel(void *data, uint32_t c)
+{
+    const gram_task *task = data;
+    for (size_t run = 0; run < task->runs.count; run++) {
+        const nst_real *from = task->features + at(task, c, run);
+        uint16_t *to = task->narrowed + target_at(task, c, run);
+        for (size_t i = 0; i < task->runs.length; i++) to[i] = nst_bfloat_round(from[i]);
+    }
+}
+
+size_t nst_reference_narrow_bytes(nst_shape shape)
+{
+    return nst_shape_count(shape) * sizeof(uint16_t);
+}
+
 void nst_reference_copy_region(const nst_exec *exec, nst_shape shape, nst_region region, const void *features,
                                const nst_place *place, void *target)
 {
     gram_task task = task_with_target(shape, region, features, place, NULL);
-    task.grad = target;
-    exec->run(exec->user, copy_channel, &task, (uint32_t)shape.channels);
+    if (place->narrow) task.narrowed = target;
+    else task.grad = target;
+    exec->run(exec->user, place->narrow ? narrow_channel : copy_channel, &task, (uint32_t)shape.channels);
 }
 
 static void moments_channel(void *data, uint32_t c)

@@ -27,9 +27,15 @@ static void *features_of(nst_shape shape, const void *target)
     return (char *)sums_of(target) + sums_bytes(shape);
 }
 
-static size_t target_bytes(const nst_kernels *kernels, nst_shape shape)
+static bool is_narrow(const nst_loss_tools *tools)
 {
-    return sizeof(content_target) + sums_bytes(shape) + kernels->feature_bytes(shape);
+    return tools->narrow && tools->kernels->narrow_bytes;
+}
+
+static size_t target_bytes(const nst_loss_tools *tools, nst_shape shape)
+{
+    const nst_kernels *kernels = tools->kernels;
+    return sizeof(content_target) + sums_bytes(shape) + (is_narrow(tools) ? kernels->narrow_bytes(shape) : kernels->feature_bytes(shape));
 }
 
 static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
@@ -39,15 +45,15 @@ static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
     return 0;
 }
 
-static nst_place place_of(nst_shape shape, const nst_tile *tile)
+static nst_place place_of(const nst_loss_tools *tools, nst_shape shape, const nst_tile *tile)
 {
-    return (nst_place){shape, tile->row, tile->column};
+    return (nst_place){shape, tile->row, tile->column, is_narrow(tools)};
 }
 
 static void target_accumulate(const nst_loss_tools *tools, nst_shape shape, const nst_tile *tile, const void *features, void *target,
                               void *workspace)
 {
-    nst_place place = place_of(shape, tile);
+    nst_place place = place_of(tools, shape, tile);
     double *sums = sums_of(target);
     (void)workspace;
     tools->kernels->copy_region(tools->exec, tile->shape, tile->region, features, &place, features_of(shape, target));
@@ -90,7 +96,7 @@ static void begin(nst_loss *loss)
 
 static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)
 {
-    nst_place place = place_of(loss->shape, tile);
+    nst_place place = place_of(&loss->tools, loss->shape, tile);
     *(double *)loss->state += loss->tools.kernels->squared_difference(loss->tools.exec, tile->shape, tile->region, features, &place,
                                                                       features_of(loss->shape, loss->target));
 }
@@ -102,7 +108,7 @@ static double finish(nst_loss *loss)
 
 static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)
 {
-    nst_place place = place_of(loss->shape, tile);
+    nst_place place = place_of(&loss->tools, loss->shape, tile);
     loss->tools.kernels->difference_backward(loss->tools.exec, tile->shape, tile->region, (nst_real)(2 * scale), features, &place,
                                              features_of(loss->shape, loss->target), gradient);
 }

@@ -11,9 +11,9 @@ static size_t matrix_values(nst_shape shape)
 }
 
 /* A target is Ahat: (C, C) doubles. */
-static size_t target_bytes(const nst_kernels *kernels, nst_shape shape)
+static size_t target_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
-    (void)kernels;
+    (void)tools;
     return matrix_values(shape) * sizeof(double);
 }
 

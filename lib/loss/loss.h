@@ -20,6 +20,7 @@
 typedef struct nst_loss_tools {
     const nst_kernels *kernels;
     const nst_exec *exec;
+    bool narrow; /* features of targets are kept in 16 bits, where the kernels can */
 } nst_loss_tools;
 
 typedef struct nst_loss nst_loss;
@@ -28,7 +29,7 @@ typedef struct nst_loss_class {
     const char *kind; /* "content", "style", "tv" */
 
     /* Bytes of a target's statistics and of the workspace that both ways need, for a layer of features (C, H, W) and tiles of it. */
-    size_t (*target_bytes)(const nst_kernels *kernels, nst_shape shape);
+    size_t (*target_bytes)(const nst_loss_tools *tools, nst_shape shape);
     size_t (*workspace_bytes)(const nst_loss_tools *tools, nst_shape shape);
     /* `target` begins zeroed; `shape` is the whole layer's. */
     void (*target_accumulate)(const nst_loss_tools *tools, nst_shape shape, const nst_tile *tile, const void *features, void *target,

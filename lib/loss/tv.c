@@ -8,9 +8,9 @@
 
 static const double squared_unit = 255.0 * 255.0;
 
-static size_t target_bytes(const nst_kernels *kernels, nst_shape shape)
+static size_t target_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
-    (void)kernels;
+    (void)tools;
     (void)shape;
     return 2 * sizeof(double); /* total variation of the content image; what it is at least taken for */
 }

@@ -195,12 +195,16 @@ static int32_t give_room(const nst_session *session, const nst_settings *setting
 static int32_t obey(const nst_session *session, nst_settings *settings, nst_schedule *schedule, size_t *needed, nst_error *error)
 {
     size_t limit = available(session, settings);
+    int32_t status;
     do {
         forecast f;
-        int32_t status = tell(&f, session, settings, schedule, true, error);
+        status = tell(&f, session, settings, schedule, true, error);
         if (status < 0) return status;
         if (f.ledger.peak <= limit) return NST_OK;
     } while (save_more(settings));
+    status = give_room(session, settings, schedule, limit, needed, error);
+    if (status != NST_ERR_LIMIT) return status;
+    settings->narrow = true;
     return give_room(session, settings, schedule, limit, needed, error);
 }
 
@@ -275,6 +279,7 @@ static void describe_choices(const forecast *f, nst_estimate *e)
         e->history_bits = f->settings->optim.history_precision == NST_PRECISION_BF16 ? 16 : 32;
     }
     e->packed = f->settings->network.pack;
+    e->target_bits = f->settings->narrow || !f->kernels->narrow_bytes ? 16 : 32;
     e->recomputed = f->settings->recompute && f->size.walk.recomputed;
     snprintf(e->precision, sizeof e->precision, "%s", nst_settings_automatic(f->settings, NST_OPT_PRECISION));
 }

@@ -167,7 +167,7 @@ static void set_targets(nst_objective *objective, nst_targets *targets, const or
 
 static size_t target_bytes(const nst_objective *objective, const part *p)
 {
-    return p->loss.class->target_bytes(objective->tools.kernels, p->loss.shape);
+    return p->loss.class->target_bytes(&objective->tools, p->loss.shape);
 }
 
 static int32_t blend_style(nst_objective *objective, nst_targets *targets, const order *o, double weight)
@@ -207,7 +207,7 @@ static void describe(nst_objective *objective, const nst_objective_config *confi
     objective->ctx = config->targets->ctx;
     objective->targets = config->targets;
     objective->exec = *config->exec;
-    objective->tools = (nst_loss_tools){config->kernels, &objective->exec};
+    objective->tools = (nst_loss_tools){config->kernels, &objective->exec, config->settings->narrow};
     objective->network = config->network;
     objective->width = config->width;
     objective->height = config->height;

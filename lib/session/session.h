@@ -88,7 +88,7 @@ int32_t nst_session_prepare_network(nst_session *session, nst_error *error);
 
 /* budget.c */
 /* Chooses what a run keeps and how it goes through pictures, so that it stays within settings->memory_limit: settings->optim.history,
- * network.pack, recompute, and schedule->scales[].room. NST_ERR_LIMIT where nothing fits. Takes no memory. */
+ * network.pack, recompute, narrow, and schedule->scales[].room. NST_ERR_LIMIT where nothing fits. Takes no memory. */
 int32_t nst_session_plan_memory(const nst_session *session, nst_settings *settings, nst_schedule *schedule, nst_error *error);
 /* All but the seconds. */
 int32_t nst_session_foretell(const nst_session *session, nst_estimate *estimate, nst_error *error);

@@ -40,6 +40,7 @@ typedef struct nst_settings {
     nst_network_config network;
     nst_precision precision;
     bool recompute; /* features of the widest layer are computed again on the way back instead of kept */
+    bool narrow;    /* features of the content image are kept in 16 bits */
     size_t memory_limit; /* bytes; 0: none */
     size_t deepest; /* layer that the network must reach */
     char alpha_text[NST_NUMBER_TEXT], beta_text[NST_NUMBER_TEXT], tv_text[NST_NUMBER_TEXT]; /* for nst_settings_automatic() */

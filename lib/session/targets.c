@@ -8,6 +8,7 @@ struct nst_target_entry {
     nst_target_entry *next;
     nst_target_request request;
     const nst_kernels *kernels; /* their layout, their arithmetic */
+    bool narrow;
     nst_network_config config;
     int image;
     size_t width, height;
@@ -91,7 +92,7 @@ static nst_target_entry *find_entry(nst_target_entry *entry, const nst_target_jo
     for (; entry; entry = entry->next)
         if (entry->request.class == request->class && entry->request.layer == request->layer && entry->image == job->image &&
             entry->width == job->width && entry->height == job->height && entry->kernels == job->tools->kernels &&
-            nst_network_config_equal(&entry->config, &job->network->config))
+            entry->narrow == job->tools->narrow && nst_network_config_equal(&entry->config, &job->network->config))
             return entry;
     return NULL;
 }
@@ -161,7 +162,7 @@ static nst_shape shape_of(const nst_target_job *job, const nst_target_request *r
 
 static size_t data_bytes(const nst_target_job *job, const nst_target_request *request)
 {
-    return request->class->target_bytes(job->tools->kernels, shape_of(job, request));
+    return request->class->target_bytes(job->tools, shape_of(job, request));
 }
 
 static size_t workspace_bytes(const nst_target_job *job, const nst_target_request *request)
@@ -246,7 +247,8 @@ static int32_t add_entry(work *w, const nst_target_request *request)
     nst_target_entry *entry = nst_alloc_zero(memory, sizeof *entry);
     if (!entry) return nst_fail_nomem(w->error, "target statistics");
     *entry = (nst_target_entry){.next = w->fresh, .request = *request, .kernels = job->tools->kernels,
-                                .config = job->network->config, .image = job->image, .width = job->width, .height = job->height,
+                                .narrow = job->tools->narrow, .config = job->network->config,
+                                .image = job->image, .width = job->width, .height = job->height,
                                 .shape = shape_of(job, request), .bytes = sizeof *entry + data_bytes(job, request)};
     w->fresh = entry;
     entry->data = nst_alloc_zero(memory, data_bytes(job, request));

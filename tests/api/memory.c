@@ -159,9 +159,10 @@ static outcome check_limit(const situation *s, const outcome *free, unsigned per
     const nst_estimate *e = &held.estimate;
     double ratio = (double)e->bytes / (double)(held.peak - held.before);
     if (getenv("NST_TEST_VERBOSE"))
-        print_message("%u%%: peak %.3f, told %.3f, history %u of %u, packed %u, again %u, %u tiles of %ux%u, loss %.9g (%.9g)\n", percent,
-                      (double)held.peak / (double)limit, (double)(e->bytes + e->beside) / (double)limit, e->history, e->history_bits,
-                      e->packed, e->recomputed, e->tiles, e->tile_width, e->tile_height, held.loss, free->loss);
+        print_message("%u%%: peak %.3f, told %.3f, history %u of %u, packed %u, again %u, %u tiles of %ux%u, target of %u, "
+                      "loss %.9g (%.9g)\n", percent, (double)held.peak / (double)limit,
+                      (double)(e->bytes + e->beside) / (double)limit, e->history, e->history_bits, e->packed, e->recomputed, e->tiles,
+                      e->tile_width, e->tile_height, (unsigned)e->target_bits, held.loss, free->loss);
     assert_true(held.peak <= limit);
     assert_true(e->limit == limit && e->beside + e->bytes <= limit);
     if (!(ratio > 0.98 && ratio < 1.02)) fail_msg("told %llu: %g of what was taken", (unsigned long long)e->bytes, ratio);
@@ -192,6 +193,22 @@ static void limits_are_kept(void **state)
         assert_true(held.estimate.tiles > 1);
         assert_true(fabs(held.loss - free.loss) <= 1e-4 * free.loss);
     }
+}
+
+/* The last step, where the content's features weigh more than anything else: they are kept in 16 bits, and loss and gradient are those of
+ * 32 but for their rounding. */
+static void content_features_are_narrowed_last(void **state)
+{
+    static const situation s = {400, 300, 3, 1, "{\"size\": 512, \"iterations\": 2, \"optimizer\": \"adam\", \"init\": \"noise\", "
+                                                "\"content-layers\": \"relu1_2\", \"style-layers\": \"relu1_1\"}"};
+    outcome free = run(&s, false, 0), held;
+    (void)state;
+    assert_int_equal(free.estimate.target_bits, 32);
+    held = check_limit(&s, &free, 80);
+    assert_true(held.estimate.tiles > 1 && held.estimate.target_bits == 32);
+    for (unsigned percent = 46; held.estimate.target_bits == 32; percent -= 6) held = check_limit(&s, &free, percent);
+    assert_true(held.estimate.tiles > 1 && held.loss != free.loss);
+    assert_true(fabs(held.loss - free.loss) <= 1e-4 * free.loss);
 }
 
 static void what_cannot_fit_is_refused_with_numbers(void **state)
@@ -385,6 +402,7 @@ int main(void)
         cmocka_unit_test(the_estimate_is_the_peak),
         cmocka_unit_test(the_estimate_is_the_peak_with_vgg19),
         cmocka_unit_test(limits_are_kept),
+        cmocka_unit_test(content_features_are_narrowed_last),
         test_in_world(what_cannot_fit_is_refused_with_numbers),
         test_in_world(limits_are_written_with_units),
         test_in_world(cancelling_reaches_into_tiles),

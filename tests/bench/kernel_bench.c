@@ -142,13 +142,13 @@ static void run_gram_backward(const setup *s)
 
 static void run_difference(const setup *s)
 {
-    nst_place place = {s->out, 0, 0};
+    nst_place place = {s->out, 0, 0, false};
     *s->gram += s->k->squared_difference(s->exec, s->out, nst_region_whole(s->out), s->y, &place, s->dx);
 }
 
 static void run_difference_backward(const setup *s)
 {
-    nst_place place = {s->out, 0, 0};
+    nst_place place = {s->out, 0, 0, false};
     s->k->difference_backward(s->exec, s->out, nst_region_whole(s->out), (nst_real)1e-6, s->y, &place, s->dx, s->x);
 }
 

@@ -35,7 +35,7 @@ static void fill(double *values, size_t count, uint64_t seed)
 static nst_loss open_loss(const nst_loss_class *class, nst_dialect dialect, nst_shape from, const double *features, nst_shape picture)
 {
     nst_loss loss = {.class = class, .tools = {nst_kernels_for(0, NST_PRECISION_FP32), &exec}, .shape = picture, .weight = 0.7};
-    void *target = calloc(1, class->target_bytes(loss.tools.kernels, from) + 1);
+    void *target = calloc(1, class->target_bytes(&loss.tools, from) + 1);
     void *workspace = malloc(class->workspace_bytes(&loss.tools, from) + 1);
     for (size_t row = 0; row < from.height; row++) { /* row by row: streaming must not matter */
         nst_tile tile = {from, {row, row + 1, 0, from.width}, row, 0};
@@ -285,7 +285,7 @@ static void check_tiles(const nst_loss_class *class, nst_shape where)
     loss = open_loss(class, NST_DIALECT_NORMALISED, where, image, where);
     value = nst_loss_evaluate(&loss, features);
     nst_loss_differentiate(&loss, features, gradient);
-    target = calloc(1, class->target_bytes(loss.tools.kernels, where));
+    target = calloc(1, class->target_bytes(&loss.tools, where));
     for_tiles(where, tile_target, &loss, image, target);
     if (class->target_finish) class->target_finish(where, target);
     assert_close(class->factor(NST_DIALECT_NORMALISED, where, target), loss.factor);

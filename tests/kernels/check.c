@@ -113,8 +113,9 @@ static bool is_filled(const nst_kernels *table)
 {
     void (*slot)(void);
     for (size_t at = offsetof(nst_kernels, feature_bytes); at < sizeof *table; at += sizeof slot) {
+        bool optional = at == offsetof(nst_kernels, conv_pool_forward) || at == offsetof(nst_kernels, narrow_bytes);
         memcpy(&slot, (const char *)table + at, sizeof slot);
-        if (!slot && at != offsetof(nst_kernels, conv_pool_forward)) return false;
+        if (!slot && !optional) return false;
     }
     return true;
 }

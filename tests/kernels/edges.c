@@ -256,7 +256,7 @@ static void regions_at(const nst_kernels *k)
 {
     nst_shape shape = {2, 3, 2};
     const nst_region first = {0, 1, 0, 2}, second = {1, 2, 0, 2}, third = {2, 3, 0, 2}, none = {1, 1, 0, 2}, corner = {1, 2, 1, 2};
-    const nst_place whole = {{2, 3, 2}, 1, 0}, top = {{2, 3, 2}, 0, 0};
+    const nst_place whole = {{2, 3, 2}, 1, 0, false}, top = {{2, 3, 2}, 0, 0, false};
     const int values[12] = {1, 2, 3, 4, 5, 6, 1, 1, 1, 1, 1, 1}, zeros[12] = {0};
     nst_real matrix[4] = {2, 0, 1, 0};
     double gram[4] = {0}, sums[2] = {0}, squares[2] = {0};
@@ -287,7 +287,7 @@ static void places_at(const nst_kernels *k)
 {
     nst_shape shape = {1, 3, 3}, target = {1, 2, 4};
     const nst_region region = {1, 3, 0, 2};
-    const nst_place place = {target, 0, 2};
+    const nst_place place = {target, 0, 2, false};
     features f, t, grad;
     put(k, shape, (int[]){1, 2, 3, 4, 5, 6, 7, 8, 9}, &f);
     put(k, target, (int[]){-1, -2, -3, -4, -5, -6, -7, -8}, &t);

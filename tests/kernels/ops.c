@@ -544,6 +544,43 @@ static void run_copy_region(const nst_kernels *k, const nst_exec *exec, const op
     guarded_free(c, &f);
 }
 
+/* A target of that shape in 16 bits. Levels that have none keep theirs in as few: the kernels are the same. */
+static guarded narrow_target(const nst_kernels *k, const nst_exec *exec, const op_case *c, const nst_real *values, nst_place *place)
+{
+    guarded wide = input(k, exec, c, c->place.shape, values), narrow;
+    nst_place whole = {c->place.shape, 0, 0, true};
+    *place = c->place;
+    if (!k->narrow_bytes) return wide;
+    place->narrow = true;
+    narrow = guarded_new(c, k->narrow_bytes(c->place.shape), sizeof(uint16_t));
+    k->copy_region(exec, c->place.shape, nst_region_whole(c->place.shape), wide.data, &whole, narrow.data);
+    guarded_free(c, &wide);
+    guarded_freeze(&narrow);
+    return narrow;
+}
+
+static void run_squared_difference_narrow(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v,
+                                          double *result)
+{
+    nst_place place;
+    guarded f = input(k, exec, c, c->shape, v->a), t = narrow_target(k, exec, c, v->b, &place);
+    *result = k->squared_difference(exec, c->shape, c->region, f.data, &place, t.data);
+    guarded_free(c, &f);
+    guarded_free(c, &t);
+}
+
+static void run_difference_backward_narrow(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v,
+                                           double *result)
+{
+    nst_place place;
+    guarded f = input(k, exec, c, c->shape, v->a), t = narrow_target(k, exec, c, v->b, &place);
+    guarded grad = features(k, exec, c, c->shape, v->c);
+    k->difference_backward(exec, c->shape, c->region, v->alpha, f.data, &place, t.data, grad.data);
+    take(k, exec, c, c->shape, &grad, result);
+    guarded_free(c, &f);
+    guarded_free(c, &t);
+}
+
 static void run_moments(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
     size_t channels = c->shape.channels;
@@ -790,7 +827,9 @@ const test_op ops[] = {
     {SLOT(gram_accumulate), count_gram, run_gram, terms_positions, NULL, false, false},
     {SLOT(matrix_times_features), count_in, run_matrix, terms_channels, NULL, false, false},
     {SLOT(squared_difference), one, run_squared_difference, terms_all, NULL, true, true},
+    {SLOT(squared_difference), one, run_squared_difference_narrow, terms_all, NULL, true, true},
     {SLOT(difference_backward), count_in, run_difference_backward, few, NULL, false, true},
+    {SLOT(difference_backward), count_in, run_difference_backward_narrow, few, NULL, false, true},
     {SLOT(copy_region), count_target, run_copy_region, NULL, NULL, false, false},
     {SLOT(moments), count_moments, run_moments, terms_positions, NULL, true, false},
     {SLOT(all_finite), one, run_all_finite, NULL, NULL, false, false},
@@ -826,7 +865,7 @@ static void region_random(nst_random *random, op_case *c)
 {
     nst_region *r = &c->region;
     c->region = nst_region_whole(c->shape);
-    c->place = (nst_place){c->shape, 0, 0};
+    c->place = (nst_place){c->shape, 0, 0, false};
     if (below(random, 2)) return;
     r->row0 = below(random, c->shape.height + 1);
     r->row1 = r->row0 + below(random, c->shape.height - r->row0 + 1);

@@ -62,7 +62,7 @@ static int setup(void **state)
     w->content = picture(w->ctx, 24, 20, 1);
     w->style = picture(w->ctx, 20, 24, 2);
     w->exec = (nst_exec){run_here, w, 1};
-    w->tools = (nst_loss_tools){nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32), &w->exec};
+    w->tools = (nst_loss_tools){nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32), &w->exec, false};
     *state = w;
     return nst_targets_new(w->model, w->content, &w->style, 1, &w->targets);
 }
@@ -212,7 +212,7 @@ static size_t bytes_of_a_size(const world *w, const nst_network *network)
     for (int i = 0; i < 4; i++) {
         nst_shape shape = {3, 20, 31};
         if (requests[i].layer != NST_PIXELS) shape = nst_network_shape(network, requests[i].layer, 31, 20);
-        sum += requests[i].class->target_bytes(w->tools.kernels, shape) + 256;
+        sum += requests[i].class->target_bytes(&w->tools, shape) + 256;
     }
     return sum;
 }

@@ -434,6 +434,7 @@ class nst_estimate(Structure):
     packed: int
     recomputed: int
     precision: bytes
+    target_bits: int
     reserved: Any
     _fields_ = [
         ("size", c_uint32),
@@ -458,7 +459,8 @@ class nst_estimate(Structure):
         ("packed", c_uint32),
         ("recomputed", c_uint32),
         ("precision", c_char * 12),
-        ("reserved", c_uint64 * 7),
+        ("target_bits", c_uint64),
+        ("reserved", c_uint64 * 6),
     ]
 
 

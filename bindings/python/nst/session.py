@@ -94,6 +94,7 @@ class Estimate:
     packed: bool  # the filters lie ready
     recomputed: int  # layers that are computed again on the way back
     precision: str
+    target_bits: int  # of a value of the content's features
 
 
 class Targets(Child):
@@ -348,7 +349,8 @@ class Session(Child):
                         seconds_per_iteration=raw.seconds_per_iteration if raw.seconds_per_iteration >= 0 else None,
                         scale=raw.scale, width=raw.width, height=raw.height, tile_width=raw.tile_width,
                         tile_height=raw.tile_height, tiles=raw.tiles, history=raw.history, history_bits=raw.history_bits,
-                        packed=bool(raw.packed), recomputed=raw.recomputed, precision=raw.precision.decode())
+                        packed=bool(raw.packed), recomputed=raw.recomputed, precision=raw.precision.decode(),
+                        target_bits=raw.target_bits)
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint, atomically, for Session.resume(). The picture is saved with session.image.save()."""

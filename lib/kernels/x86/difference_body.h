@@ -6,57 +6,85 @@ typedef struct difference_task {
     nst_window own, other; /* of the features, and of the region's place in the target */
     uint32_t parts;
     float scale;
-    const float *features, *target;
+    const float *features;
+    const void *target;
+    bool narrow;
     float *grad;
     double sums[NST_PARTS];
 } difference_task;
+
+static inline __attribute__((always_inline)) v16 target_group(const void *target, bool narrow, size_t at)
+{
+    return narrow ? v16_load_bfloats((const uint16_t *)target + at) : v16_load((const float *)target + at);
+}
 
 static difference_task task_of(nst_shape shape, nst_region region, const void *features, const nst_place *place, const void *target)
 {
     difference_task task = {.own = nst_window_of(shape, region), .other = nst_window_in(place, region)};
     task.features = features;
     task.target = target;
+    task.narrow = place->narrow;
     task.parts = nst_part_count(task.own.positions * task.own.stride);
     return task;
 }
 
-static void squared_part(void *data, uint32_t part)
+static inline __attribute__((always_inline)) void squared_pass(difference_task *task, bool narrow, uint32_t part)
 {
-    difference_task *task = data;
     size_t end = nst_part_begin(task->own.positions, task->parts, part + 1), run;
     v16d sum = v16d_zero();
     for (size_t i = nst_part_begin(task->own.positions, task->parts, part); i < end; i += run) {
-        const float *f = task->features + nst_window_offset(&task->own, i), *t = task->target + nst_window_offset(&task->other, i);
+        const float *f = task->features + nst_window_offset(&task->own, i);
+        size_t other = nst_window_offset(&task->other, i);
         run = nst_window_run(&task->own, i, end);
         for (size_t k = 0; k < run * task->own.stride; k += NST_GROUP) {
-            v16d difference = v16d_sub(v16d_from(v16_load(f + k)), v16d_from(v16_load(t + k)));
+            v16d difference = v16d_sub(v16d_from(v16_load(f + k)), v16d_from(target_group(task->target, narrow, other + k)));
             sum = v16d_fma(difference, difference, sum);
         }
     }
     task->sums[part] = v16d_sum(sum);
 }
 
+static void squared_part(void *data, uint32_t part)
+{
+    squared_pass(data, false, part);
+}
+
+static void squared_narrow_part(void *data, uint32_t part)
+{
+    squared_pass(data, true, part);
+}
+
 double LEVEL(squared_difference)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features,
                                  const nst_place *place, const void *target)
 {
     difference_task task = task_of(shape, region, features, place, target);
-    exec->run(exec->user, squared_part, &task, task.parts);
+    exec->run(exec->user, task.narrow ? squared_narrow_part : squared_part, &task, task.parts);
     return nst_sum_parts(task.sums, task.parts);
+}
+
+static inline __attribute__((always_inline)) void backward_pass(const difference_task *task, bool narrow, uint32_t part)
+{
+    const v16 scale = v16_all(task->scale);
+    size_t end = nst_part_begin(task->own.positions, task->parts, part + 1), run;
+    for (size_t i = nst_part_begin(task->own.positions, task->parts, part); i < end; i += run) {
+        size_t own = nst_window_offset(&task->own, i), other = nst_window_offset(&task->other, i);
+        const float *f = task->features + own;
+        float *grad = task->grad + own;
+        run = nst_window_run(&task->own, i, end);
+        for (size_t k = 0; k < run * task->own.stride; k += NST_GROUP)
+            v16_store(grad + k, v16_fma(scale, v16_sub(v16_load(f + k), target_group(task->target, narrow, other + k)),
+                                        v16_load(grad + k)));
+    }
 }
 
 static void backward_part(void *data, uint32_t part)
 {
-    const difference_task *task = data;
-    const v16 scale = v16_all(task->scale);
-    size_t end = nst_part_begin(task->own.positions, task->parts, part + 1), run;
-    for (size_t i = nst_part_begin(task->own.positions, task->parts, part); i < end; i += run) {
-        size_t own = nst_window_offset(&task->own, i);
-        const float *f = task->features + own, *t = task->target + nst_window_offset(&task->other, i);
-        float *grad = task->grad + own;
-        run = nst_window_run(&task->own, i, end);
-        for (size_t k = 0; k < run * task->own.stride; k += NST_GROUP)
-            v16_store(grad + k, v16_fma(scale, v16_sub(v16_load(f + k), v16_load(t + k)), v16_load(grad + k)));
-    }
+    backward_pass(data, false, part);
+}
+
+static void backward_narrow_part(void *data, uint32_t part)
+{
+    backward_pass(data, true, part);
 }
 
 void LEVEL(difference_backward)(const nst_exec *exec, nst_shape shape, nst_region region, nst_real scale, const void *features,
@@ -65,7 +93,7 @@ void LEVEL(difference_backward)(const nst_exec *exec, nst_shape shape, nst_regio
     difference_task task = task_of(shape, region, features, place, target);
     task.scale = scale;
     task.grad = grad;
-    exec->run(exec->user, backward_part, &task, task.parts);
+    exec->run(exec->user, task.narrow ? backward_narrow_part : backward_part, &task, task.parts);
 }
 
 /* ---- moments: a task takes one group of channels over one part of the positions ---- */

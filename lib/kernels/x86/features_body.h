@@ -9,6 +9,11 @@ size_t LEVEL(feature_bytes)(nst_shape shape)
     return nst_shape_positions(shape) * nst_position_stride(shape.channels) * sizeof(float);
 }
 
+size_t LEVEL(narrow_bytes)(nst_shape shape)
+{
+    return LEVEL(feature_bytes)(shape) / sizeof(float) * sizeof(uint16_t);
+}
+
 size_t LEVEL(mask_bytes)(nst_shape shape)
 {
     return nst_shape_positions(shape) * nst_groups(shape.channels) * sizeof(uint16_t);
@@ -179,6 +184,7 @@ typedef struct copy_task {
     uint32_t parts;
     const float *features;
     float *target;
+    uint16_t *narrow;
 } copy_task;
 
 static void copy_part(void *data, uint32_t part)
@@ -192,10 +198,24 @@ static void copy_part(void *data, uint32_t part)
     }
 }
 
+static void narrow_part(void *data, uint32_t part)
+{
+    const copy_task *task = data;
+    size_t end = nst_part_begin(task->from.positions, task->parts, part + 1), run;
+    for (size_t i = nst_part_begin(task->from.positions, task->parts, part); i < end; i += run) {
+        const float *from = task->features + nst_window_offset(&task->from, i);
+        uint16_t *to = task->narrow + nst_window_offset(&task->to, i);
+        run = nst_window_run(&task->from, i, end);
+        for (size_t k = 0; k < run * task->from.stride; k += NST_GROUP) v16_store_bfloats(to + k, v16_load(from + k));
+    }
+}
+
 void LEVEL(copy_region)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, const nst_place *place,
                         void *target)
 {
-    copy_task task = {.from = nst_window_of(shape, region), .to = nst_window_in(place, region), .features = features, .target = target};
+    copy_task task = {.from = nst_window_of(shape, region), .to = nst_window_in(place, region), .features = features};
+    if (place->narrow) task.narrow = target;
+    else task.target = target;
     task.parts = nst_part_count(task.from.positions * task.from.stride);
-    exec->run(exec->user, copy_part, &task, task.parts);
+    exec->run(exec->user, place->narrow ? narrow_part : copy_part, &task, task.parts);
 }

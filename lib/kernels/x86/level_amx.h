@@ -52,6 +52,6 @@ int nst_amx_all_finite(const nst_exec *exec, nst_shape shape, const void *featur
     .pool_backward = nst_amx_pool_backward, .gram_workspace = nst_amx_gram_workspace,                                         \
     .gram_accumulate = nst_amx_gram_accumulate, .matrix_times_features = nst_amx_matrix_times_features,                       \
     .squared_difference = nst_amx_squared_difference, .difference_backward = nst_amx_difference_backward,                     \
-    .copy_region = nst_amx_copy_region, .moments = nst_amx_moments, .all_finite = nst_amx_all_finite
+    .narrow_bytes = NULL, .copy_region = nst_amx_copy_region, .moments = nst_amx_moments, .all_finite = nst_amx_all_finite
 
 #endif

@@ -6,6 +6,7 @@
 
 size_t nst_avx512_feature_bytes(nst_shape shape);
 size_t nst_avx512_mask_bytes(nst_shape shape);
+size_t nst_avx512_narrow_bytes(nst_shape shape);
 size_t nst_avx512_code_bytes(nst_shape pooled);
 void nst_avx512_import_planar(const nst_exec *exec, nst_shape shape, const nst_real *planar, void *features);
 void nst_avx512_export_planar(const nst_exec *exec, nst_shape shape, const void *features, nst_real *planar);
@@ -59,7 +60,8 @@ void nst_avx512_adam_step(const nst_exec *exec, size_t n, const nst_adam *step, 
     .adam_step = nst_avx512_adam_step
 
 #define NST_AVX512_SLOTS                                                                                                        \
-    .name = "avx512", .feature_bytes = nst_avx512_feature_bytes, .mask_bytes = nst_avx512_mask_bytes,                           \
+    .name = "avx512", .feature_bytes = nst_avx512_feature_bytes, .mask_bytes = nst_avx512_mask_bytes,                          \
+    .narrow_bytes = nst_avx512_narrow_bytes,                                                                                   \
     .code_bytes = nst_avx512_code_bytes, .import_planar = nst_avx512_import_planar, .export_planar = nst_avx512_export_planar,  \
     .conv_packed_bytes = nst_avx512_conv_packed_bytes, .conv_pack = nst_avx512_conv_pack,                                       \
     .conv_workspace = nst_avx512_conv_workspace, .conv_forward = nst_avx512_conv_forward,                                       \

@@ -22,7 +22,7 @@ static size_t begin_of(const vector_task *task, uint32_t part)
     return nst_least(begin, task->count);
 }
 
-static void deviation(const nst_exec *exec, void (*job)(void *data, uint32_t part), vector_task *task)
+static void spread(const nst_exec *exec, void (*job)(void *data, uint32_t part), vector_task *task)
 {
     task->parts = nst_part_count(task->count);
     exec->run(exec->user, job, task, task->parts);
@@ -57,7 +57,7 @@ static void dot_part(void *data, uint32_t part)
 double LEVEL(dot)(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b)
 {
     vector_task task = {.count = n, .x = a, .z = b};
-    deviation(exec, dot_part, &task);
+    spread(exec, dot_part, &task);
     return nst_sum_parts(task.sums, task.parts);
 }
 
@@ -73,7 +73,7 @@ static void axpy_part(void *data, uint32_t part)
 
 void LEVEL(axpy)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y)
 {
-    deviation(exec, axpy_part, &(vector_task){.count = n, .alpha = alpha, .x = x, .y = y});
+    spread(exec, axpy_part, &(vector_task){.count = n, .alpha = alpha, .x = x, .y = y});
 }
 
 static void scale_part(void *data, uint32_t part)
@@ -100,7 +100,7 @@ static void axpby_part(void *data, uint32_t part)
 /* As in BLAS, beta = 0 means that y is not read: it may hold anything. */
 void LEVEL(axpby)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y)
 {
-    deviation(exec, beta == 0 ? scale_part : axpby_part, &(vector_task){.count = n, .alpha = alpha, .beta = beta, .x = x, .y = y});
+    spread(exec, beta == 0 ? scale_part : axpby_part, &(vector_task){.count = n, .alpha = alpha, .beta = beta, .x = x, .y = y});
 }
 
 /* ---- passes of an optimiser ---- */
