@@ -135,6 +135,49 @@ static void resumes_bit_for_bit_from_every_step(void **state)
     }
 }
 
+/* The number of whole steps before the one that is cancelled. */
+static int steps_until_cancelled(nst_optimizer *optimizer, const variant *v)
+{
+    for (int i = 0; i < STEPS; i++) {
+        nst_optimizer_set_bounded(optimizer, i >= v->bounded_from);
+        if (nst_optimizer_step(optimizer) == NST_ERR_CANCELLED) return i;
+    }
+    fail_msg("nothing was cancelled");
+    return STEPS;
+}
+
+/* Also between proposing a point and knowing its f. */
+static void resumes_bit_for_bit_from_a_cancelled_step(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < VARIANTS; v++) {
+        nst_ctx *ctx = test_ctx();
+        snapshot expected = {0}, middle = {0};
+        objective o, other;
+        nst_optimizer *whole = start_variant(ctx, &variants[v], &o);
+        int calls;
+        take_steps(whole, &variants[v], 0, STEPS);
+        visit_with(whole, &expected, false);
+        calls = o.calls;
+        nst_optimizer_free(whole);
+        for (int k = 1; k <= calls; k++) {
+            nst_optimizer *first = start_variant(ctx, &variants[v], &o), *second = start_variant(ctx, &variants[v], &other);
+            int done;
+            o.cancel_at = k;
+            done = steps_until_cancelled(first, &variants[v]);
+            visit_with(first, &middle, false);
+            assert_int_equal(visit_with(second, &middle, true), NST_OK);
+            take_steps(second, &variants[v], done, STEPS);
+            assert_same_state(second, &expected);
+            nst_optimizer_free(first);
+            nst_optimizer_free(second);
+        }
+        free(expected.bytes);
+        free(middle.bytes);
+        nst_ctx_unref(ctx);
+    }
+}
+
 /* Loads a state in which one scalar has been replaced. */
 typedef struct spoiler {
     const char *name;
@@ -166,8 +209,8 @@ static int32_t spoil_scalar(void *user, const char *name, double *value)
 
 static void refuses_impossible_counts(void **state)
 {
-    static const char *const names[2][6] = {{"pairs", "newest", "evaluations", "fresh", "bounded", NULL},
-                                            {"steps", "averaged", "evaluations", "fresh", "bounded", NULL}};
+    static const char *const names[2][8] = {{"pairs", "newest", "evaluations", "fresh", "bounded", NULL},
+                                            {"steps", "averaged", "halvings", "pending", "evaluations", "fresh", "bounded", NULL}};
     static const double values[] = {-1, 0.5, 1e300, (double)INFINITY, (double)NAN};
     (void)state;
     for (int kind = 0; kind < 2; kind++)
@@ -373,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancelling_leaves_no_trace),
         cmocka_unit_test(resumes_bit_for_bit_from_every_step),
+        cmocka_unit_test(resumes_bit_for_bit_from_a_cancelled_step),
         cmocka_unit_test(refuses_impossible_counts),
         cmocka_unit_test(senseless_pairs_do_no_harm),
         cmocka_unit_test(every_allocation_may_fail),
