@@ -216,7 +216,7 @@ static void adam_part(void *data, uint32_t part, bool learn)
     const nst_adam step = *task->step;
     size_t end = nst_part_begin(task->count, task->parts, part + 1), n;
     for (size_t at = nst_part_begin(task->count, task->parts, part); at < end; at += n) {
-        n = least(BLOCK, end - at);
+        n = nst_least(BLOCK, end - at);
         if (learn) learn_block(&step, n, task->next + at, task->first + at, task->second + at);
         move_block(&step, n, task->x + at, task->first + at, task->second + at, task->next + at);
     }

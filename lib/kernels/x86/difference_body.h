@@ -1,5 +1,6 @@
 /* Sums over a region, in double from the first product on, and the gradient of the squared difference. Included after a vocabulary. */
 #include "kernels/parts.h"
+#include "kernels/x86/inline.h"
 #include "kernels/x86/window.h"
 
 typedef struct difference_task {
@@ -13,7 +14,7 @@ typedef struct difference_task {
     double sums[NST_PARTS];
 } difference_task;
 
-static inline __attribute__((always_inline)) v16 target_group(const void *target, bool narrow, size_t at)
+NST_ALWAYS_INLINE v16 target_group(const void *target, bool narrow, size_t at)
 {
     return narrow ? v16_load_bfloats((const uint16_t *)target + at) : v16_load((const float *)target + at);
 }
@@ -28,7 +29,7 @@ static difference_task task_of(nst_shape shape, nst_region region, const void *f
     return task;
 }
 
-static inline __attribute__((always_inline)) void squared_pass(difference_task *task, bool narrow, uint32_t part)
+NST_ALWAYS_INLINE void squared_pass(difference_task *task, bool narrow, uint32_t part)
 {
     size_t end = nst_part_begin(task->own.positions, task->parts, part + 1), run;
     v16d sum = v16d_zero();
@@ -62,7 +63,7 @@ double LEVEL(squared_difference)(const nst_exec *exec, nst_shape shape, nst_regi
     return nst_sum_parts(task.sums, task.parts);
 }
 
-static inline __attribute__((always_inline)) void backward_pass(const difference_task *task, bool narrow, uint32_t part)
+NST_ALWAYS_INLINE void backward_pass(const difference_task *task, bool narrow, uint32_t part)
 {
     const v16 scale = v16_all(task->scale);
     size_t end = nst_part_begin(task->own.positions, task->parts, part + 1), run;
