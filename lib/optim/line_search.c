@@ -13,7 +13,7 @@
 #ifdef NST_REAL_DOUBLE
 #define NOISE 1e-12
 #else
-#define NOISE 1e-6
+#define NOISE 1e-6 /* of sums in float; a problem may have more (nst_optim_config) */
 #endif
 
 /* A point on the line: f and slope are +infinity where the objective is not finite, the slope also where it was not asked for. */
@@ -86,7 +86,8 @@ static double promised_change(const search *s)
 static bool decreases_enough(const search *s)
 {
     double change = promised_change(s);
-    return change < 0 && s->tried.f <= s->line->lowest + NOISE * fabs(s->line->lowest) + SUFFICIENT_DECREASE * change;
+    double noise = larger(s->o->config.noise, NOISE) * fabs(s->line->lowest);
+    return change < 0 && s->tried.f <= s->line->lowest + noise + SUFFICIENT_DECREASE * change;
 }
 
 static int32_t armijo(search *s)

@@ -33,6 +33,7 @@ typedef struct nst_optim_config {
     double learning_rate;            /* Adam: step in units of x; L-BFGS: the first step after a restart has RMS 1/20 of it */
     double lower, upper;             /* box of the variable: Adam always, L-BFGS while bounded (set_bounded) */
     nst_precision history_precision; /* L-BFGS: of the curvature pairs */
+    double noise;                    /* of f, relative, where it is more than that of the numbers themselves */
 } nst_optim_config;
 
 typedef enum nst_step_result {
@@ -57,8 +58,8 @@ int32_t nst_optimizer_step(nst_optimizer *optimizer);
 
 /* The objective has changed: forget curvature (L-BFGS) and re-evaluate at the next begin() or step(). Adam keeps its moments. */
 void nst_optimizer_restart(nst_optimizer *optimizer);
-/* Live change of learning rate, line search or history length (at most the one at creation); bounds as given. Kind and precision stay
- * those of the creation. */
+/* Live change of learning rate, line search, noise or history length (at most the one at creation); bounds as given. Kind and precision
+ * stay those of the creation. */
 void nst_optimizer_configure(nst_optimizer *optimizer, const nst_optim_config *config);
 /* L-BFGS: from now on iterates stay inside the box (projected, with Armijo's rule); the next begin() or step() clips x, forgets
  * curvature and re-evaluates. Setting what is set already does nothing. */

@@ -151,6 +151,8 @@ static bool has_bf16(int level)
     return nst_kernels_for(level, NST_PRECISION_BF16) != nst_kernels_for(level, NST_PRECISION_FP32);
 }
 
+#define BF16_NOISE 1e-4 /* of a loss, relative (docs/precision.md) */
+
 static int32_t resolve_precision(const nst_options *options, int level, nst_precision *out, nst_error *error)
 {
     enum { AUTO, FP32, BF16 }; /* the choices' order */
@@ -221,6 +223,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     resolve_optimizer(options, &out->optim);
     status = resolve_network(options, &model->weights, &out->network, error);
     if (status >= 0) status = resolve_precision(options, (int)model->ctx->level, &out->precision, error);
+    out->optim.noise = out->precision == NST_PRECISION_BF16 ? BF16_NOISE : 0;
     if (status >= 0) resolve_scalars(options, out);
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
     if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);

@@ -109,20 +109,35 @@ static inline float emulated_flush(float value)
     return fabsf(value) < 0x1p-126f ? 0 : value;
 }
 
+/* Row k of the right tile as floats, even and odd places apart. */
+typedef struct emulated_halves {
+    float even[16][16], odd[16][16];
+} emulated_halves;
+
+static inline void emulated_split(const emulated_tile *t, emulated_halves *halves)
+{
+    for (int k = 0; k < 16; k++)
+        for (int n = 0; n < 16; n++) {
+            nst_bf16 pair[2];
+            memcpy(pair, t->rows[k] + 4 * n, sizeof pair);
+            halves->even[k][n] = emulated_flush(bf16_value(pair[0]));
+            halves->odd[k][n] = emulated_flush(bf16_value(pair[1]));
+        }
+}
+
 static inline void emulated_multiply(int c, int a, int b)
 {
-    const emulated_tile *left = emulated_tile_at(a), *right = emulated_tile_at(b);
+    emulated_halves left, right;
+    emulated_split(emulated_tile_at(a), &left);
+    emulated_split(emulated_tile_at(b), &right);
     for (int m = 0; m < 16; m++) {
-        float sums[32] = {0}, row[16];
+        float even[16] = {0}, odd[16] = {0}, row[16];
         for (int k = 0; k < 16; k++) {
-            nst_bf16 pair[2], across[32];
-            memcpy(pair, left->rows[m] + 4 * k, sizeof pair);
-            memcpy(across, right->rows[k], sizeof across);
-            for (int n = 0; n < 32; n++)
-                sums[n] = emulated_flush(fmaf(emulated_flush(bf16_value(pair[n % 2])), emulated_flush(bf16_value(across[n])), sums[n]));
+            for (int n = 0; n < 16; n++) even[n] = emulated_flush(fmaf(left.even[m][k], right.even[k][n], even[n]));
+            for (int n = 0; n < 16; n++) odd[n] = emulated_flush(fmaf(left.odd[m][k], right.odd[k][n], odd[n]));
         }
         memcpy(row, emulated_tile_at(c)->rows[m], sizeof row);
-        for (int n = 0; n < 16; n++) row[n] = emulated_flush(row[n] + emulated_flush(sums[2 * n] + sums[2 * n + 1]));
+        for (int n = 0; n < 16; n++) row[n] = emulated_flush(row[n] + emulated_flush(even[n] + odd[n]));
         memcpy(emulated_tile_at(c)->rows[m], row, sizeof row);
     }
 }

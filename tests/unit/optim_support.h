@@ -52,7 +52,7 @@ static inline int32_t evaluate_objective(void *user, const nst_real *x, double *
 
 static inline nst_optim_config default_config(nst_optimizer_kind kind)
 {
-    return (nst_optim_config){kind, 10, NST_LINE_SEARCH_ARMIJO, 0.02, 0, 1, NST_PRECISION_FP32};
+    return (nst_optim_config){kind, 10, NST_LINE_SEARCH_ARMIJO, 0.02, 0, 1, NST_PRECISION_FP32, 0};
 }
 
 static inline nst_ctx *test_ctx(void)
