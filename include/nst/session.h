@@ -89,7 +89,8 @@ typedef struct nst_estimate {
 } nst_estimate;
 
 /* What the session will take; computes nothing and takes nothing, unless `probe` is not 0: then a few evaluations of a small picture
- * tell the seconds. May be asked at any time between steps. */
+ * tell the seconds; what they take for that time comes on top of what the session holds, memory-limit or not. May be asked at any time
+ * between steps. */
 NST_API int32_t nst_session_estimate(nst_session *session, int32_t probe, nst_estimate *estimate);
 
 /* Makes a session and evaluates nothing yet beyond checking every option against the model and the images: unknown, duplicate or

@@ -243,7 +243,7 @@ static int32_t refuse(const nst_session *session, const nst_settings *settings, 
     char need[NST_NUMBER_TEXT], limit[NST_NUMBER_TEXT], advice[64] = "no size fits into it";
     size_t size = possible_size(session, settings, schedule);
     /* with the allowance that comes on top */
-    double least = (double)(needed + session->beside), share = least / (ALLOWANCE_SHARE - 1);
+    double least = (double)needed + (double)session->beside, share = least / (ALLOWANCE_SHARE - 1);
     least += share < (double)largest_allowance ? share : (double)largest_allowance;
     if (size > 0) snprintf(advice, sizeof advice, "try size %zu, which fits", size);
     return nst_fail(error, NST_ERR_LIMIT, "memory-limit: a picture of %zux%zu needs at least %s, in tiles and with every saving, and the "
@@ -369,6 +369,7 @@ int32_t nst_session_probe(nst_session *session, double *seconds, nst_error *erro
     if (status < 0) return status;
     status = run_probe(session, targets, small_width, small_height, &p, error);
     nst_targets_unref(targets);
+    if (status == NST_ERR_CANCELLED) atomic_store(&session->cancel, 0); /* it has been delivered */
     *seconds = p.seconds * nst_walk_work(&f.size.walk) / (2.0 * (double)small_width * (double)small_height);
     return status;
 }
