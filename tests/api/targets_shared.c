@@ -13,7 +13,7 @@ static void memory_does_not_grow_with_the_sizes(void **state)
     assert_ok(nst_targets_new(model, picture, NULL, 0, &targets));
     before = nst_ctx_memory_used(w->ctx);
     for (int size = 300; size < 312; size += 2) {
-        char text[8];
+        char text[16];
         nst_session *session;
         snprintf(text, sizeof text, "%d", size);
         session = new_session(w->ctx, targets, "size", text, "content-layers", "relu1_1", NULL);
@@ -36,7 +36,7 @@ static void a_session_outlives_the_rush(void **state)
     nst_session_free(alone);
     steps(slow, 1);
     for (int size = 33; size < 90; size += 4) {
-        char text[8];
+        char text[16];
         nst_session *session;
         snprintf(text, sizeof text, "%d", size);
         session = new_session(w->ctx, w->targets, "size", text, NULL);
