@@ -1,76 +1,11 @@
-/* The AVX2 level: everything on channels-last features (layout.h), in registers of 8 floats. */
+/* The AVX2 level: in registers of 8 floats. */
 #ifndef NST_KERNELS_X86_LEVEL_AVX2_H
 #define NST_KERNELS_X86_LEVEL_AVX2_H
 
-#include "kernels/kernels.h"
+#define LEVEL(name) nst_avx2_##name
+#include "kernels/x86/level_body.h"
+#undef LEVEL
 
-size_t nst_avx2_feature_bytes(nst_shape shape);
-size_t nst_avx2_mask_bytes(nst_shape shape);
-size_t nst_avx2_narrow_bytes(nst_shape shape);
-size_t nst_avx2_code_bytes(nst_shape pooled);
-void nst_avx2_import_planar(const nst_exec *exec, nst_shape shape, const nst_real *planar, void *features);
-void nst_avx2_export_planar(const nst_exec *exec, nst_shape shape, const void *features, nst_real *planar);
-
-size_t nst_avx2_conv_packed_bytes(const nst_conv *conv, nst_direction direction);
-void nst_avx2_conv_pack(const nst_exec *exec, const nst_conv *conv, nst_direction direction, void *packed);
-size_t nst_avx2_conv_workspace(const nst_conv *conv, size_t height, size_t width, uint32_t strands);
-void nst_avx2_conv_forward(const nst_exec *exec, const nst_conv *conv, size_t height, size_t width, const void *x, bool relu,
-                           void *mask, void *y, void *workspace);
-void nst_avx2_conv_pool_forward(const nst_exec *exec, const nst_conv *conv, size_t height, size_t width, const void *x,
-                                nst_real scale, void *y, void *codes, void *workspace);
-void nst_avx2_conv_backward(const nst_exec *exec, const nst_conv *conv, size_t height, size_t width, const void *dy,
-                            const void *mask, void *dx, void *workspace);
-
-void nst_avx2_relu_forward(const nst_exec *exec, nst_shape shape, const void *x, void *y, void *mask);
-void nst_avx2_relu_backward(const nst_exec *exec, nst_shape shape, const void *mask, void *dy);
-void nst_avx2_pool_forward(const nst_exec *exec, nst_pool_mode mode, nst_real scale, nst_shape in, const void *x, void *y,
-                           void *codes);
-void nst_avx2_pool_backward(const nst_exec *exec, nst_pool_mode mode, nst_real scale, nst_shape in, const void *x, const void *y,
-                            const void *codes, const void *dy, void *dx);
-
-size_t nst_avx2_gram_workspace(nst_shape shape, uint32_t strands);
-void nst_avx2_gram_accumulate(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *gram,
-                              void *workspace);
-void nst_avx2_matrix_times_features(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *matrix,
-                                    const void *features, void *grad, void *workspace);
-double nst_avx2_squared_difference(const nst_exec *exec, nst_shape shape, nst_region region, const void *features,
-                                   const nst_place *place, const void *target);
-void nst_avx2_difference_backward(const nst_exec *exec, nst_shape shape, nst_region region, nst_real scale, const void *features,
-                                  const nst_place *place, const void *target, void *grad);
-void nst_avx2_copy_region(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, const nst_place *place,
-                          void *target);
-void nst_avx2_moments(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums,
-                      double *squares);
-int nst_avx2_all_finite(const nst_exec *exec, nst_shape shape, const void *features);
-
-double nst_avx2_dot(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b);
-void nst_avx2_axpy(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y);
-void nst_avx2_axpby(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real beta, nst_real *y);
-
-double nst_avx2_axpby_dot(const nst_exec *exec, size_t n, nst_real alpha, nst_vector x, nst_real beta, nst_real *y, nst_vector z);
-void nst_avx2_curvature_pair(const nst_exec *exec, size_t n, const nst_real *x, const nst_real *x_before, const nst_real *g,
-                             const nst_real *g_before, nst_precision precision, void *s, void *y, double sums[2]);
-int nst_avx2_move(const nst_exec *exec, size_t n, const nst_real *x, nst_real t, const nst_real *d, nst_real lower, nst_real upper,
-                  nst_real *to);
-void nst_avx2_adam_step(const nst_exec *exec, size_t n, const nst_adam *step, bool learn, const nst_real *x, nst_real *first,
-                        nst_real *second, nst_real *next);
-
-#define NST_AVX2_OPTIM_SLOTS                                                                                                   \
-    .axpby_dot = nst_avx2_axpby_dot, .curvature_pair = nst_avx2_curvature_pair, .move = nst_avx2_move,                        \
-    .adam_step = nst_avx2_adam_step
-
-#define NST_AVX2_SLOTS                                                                                                          \
-    .name = "avx2", .feature_bytes = nst_avx2_feature_bytes, .mask_bytes = nst_avx2_mask_bytes,                                \
-    .narrow_bytes = nst_avx2_narrow_bytes,                                                                                     \
-    .code_bytes = nst_avx2_code_bytes, .import_planar = nst_avx2_import_planar, .export_planar = nst_avx2_export_planar,        \
-    .conv_packed_bytes = nst_avx2_conv_packed_bytes, .conv_pack = nst_avx2_conv_pack,                                           \
-    .conv_workspace = nst_avx2_conv_workspace, .conv_forward = nst_avx2_conv_forward,                                           \
-    .conv_pool_forward = nst_avx2_conv_pool_forward, .conv_backward = nst_avx2_conv_backward,                                   \
-    .relu_forward = nst_avx2_relu_forward, .relu_backward = nst_avx2_relu_backward, .pool_forward = nst_avx2_pool_forward,      \
-    .pool_backward = nst_avx2_pool_backward, .gram_workspace = nst_avx2_gram_workspace,                                         \
-    .gram_accumulate = nst_avx2_gram_accumulate, .matrix_times_features = nst_avx2_matrix_times_features,                       \
-    .squared_difference = nst_avx2_squared_difference, .difference_backward = nst_avx2_difference_backward,                     \
-    .copy_region = nst_avx2_copy_region, .moments = nst_avx2_moments, .all_finite = nst_avx2_all_finite, .dot = nst_avx2_dot,   \
-    .axpy = nst_avx2_axpy, .axpby = nst_avx2_axpby, NST_AVX2_OPTIM_SLOTS
+#define NST_AVX2_SLOTS NST_X86_SLOTS(avx2)
 
 #endif
