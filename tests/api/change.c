@@ -94,15 +94,17 @@ static void the_total_of_iterations_is_kept_over_scales(void **state)
     }
 }
 
-/* The same result as if the option had been so from the start, when it has not mattered yet. */
+/* The same result as if the option had been so from the start, when it has not mattered yet. In fp32: in bf16 the slopes of so small a
+ * network drown in the rounding, and a run may end before the change tells. */
 static void live_options_matter_from_the_next_step_on(void **state)
 {
     world *w = *state;
     static const change changes[] = {{"learning-rate", "0.1"}, {"line-search", "strong-wolfe"}, {"iterations", "40"}};
     for (size_t i = 0; i < 3; i++) {
-        nst_session *before = new_session(w->ctx, w->targets, "iterations", "30", changes[i].key, changes[i].value, NULL);
-        nst_session *after = new_session(w->ctx, w->targets, "iterations", "30", NULL);
-        nst_session *never = new_session(w->ctx, w->targets, "iterations", "30", NULL);
+        nst_session *before = new_session(w->ctx, w->targets, "iterations", "30", "precision", "fp32", changes[i].key,
+                                            changes[i].value, NULL);
+        nst_session *after = new_session(w->ctx, w->targets, "iterations", "30", "precision", "fp32", NULL);
+        nst_session *never = new_session(w->ctx, w->targets, "iterations", "30", "precision", "fp32", NULL);
         trace a, b, c;
         steps(before, 1);
         steps(after, 1);
@@ -122,7 +124,7 @@ static void live_options_matter_from_the_next_step_on(void **state)
 static void tolerance_can_come_and_go(void **state)
 {
     world *w = *state;
-    nst_session *session = new_session(w->ctx, w->targets, "iterations", "100", NULL);
+    nst_session *session = new_session(w->ctx, w->targets, "iterations", "100", "precision", "fp32", NULL);
     uint32_t stopped;
     steps(session, 40);
     set(session, "tolerance", "1");

@@ -70,8 +70,8 @@ static void steps_count_through_the_scales(void **state)
     for (uint32_t scales = 1; scales <= 3; scales++) {
         char text[2] = {(char)('0' + scales), 0};
         nst_session *session = new_session(w->ctx, w->targets, "size", "65", "scales", text, "iterations", "7",
-                                           "style-layers", "relu2_1,relu4_1", NULL);
-        uint32_t iteration = 0, scale = 0, records = 0;
+                                           "style-layers", "relu2_1,relu4_1", "precision", "fp32", NULL);
+        uint32_t iteration = 0, scale = 0, records = 0; /* in bf16 this network's slopes drown in the rounding: it would stop early */
         assert_int_equal(progress_of(session).scales, scales);
         for (; step(session) == NST_CONTINUE; records++) {
             nst_progress p = progress_of(session);
@@ -436,9 +436,9 @@ static void automatic_options_appear_as_what_they_came_to(void **state)
     world *w = *state;
     nst_targets *two = new_targets(w, w->content, w->style, w->style);
     nst_session *session = new_session(w->ctx, two, NULL);
-    static const char *const expected[][2] = {{"alpha", "5"}, {"beta", "100"}, {"tv", "0"}, {"style-weights", "1,1"},
-                                              {"padding", "zero"}, {"preprocessing", "torch"}, {"precision", "fp32"},
-                                              {"init", "content"}};
+    const char *precision = strcmp(nst_ctx_cpu_level(w->ctx), "amx") == 0 ? "bf16" : "fp32";
+    const char *const expected[][2] = {{"alpha", "5"}, {"beta", "100"}, {"tv", "0"}, {"style-weights", "1,1"}, {"padding", "zero"},
+                                       {"preprocessing", "torch"}, {"precision", precision}, {"init", "content"}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_string_equal(nst_session_get_option(session, expected[i][0]), expected[i][1]);
     set(session, "dialect", "normalised");
