@@ -1,5 +1,14 @@
 #include "loss/dialect.h"
 
+const char *nst_dialect_name(nst_dialect dialect)
+{
+    static const char *const names[] = {[NST_DIALECT_NEURAL_STYLE] = "neural-style",
+                                        [NST_DIALECT_GATYS_PAPER] = "gatys-paper",
+                                        [NST_DIALECT_GATYS_CODE] = "gatys-code",
+                                        [NST_DIALECT_NORMALISED] = "normalised"};
+    return names[dialect];
+}
+
 nst_dialect_defaults nst_dialect_get_defaults(nst_dialect dialect)
 {
     static const nst_dialect_defaults defaults[] = {

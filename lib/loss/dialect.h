@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* In the order of the option `dialect`. */
+/* In the order of the option `dialect`, after its "auto". */
 typedef enum nst_dialect {
     NST_DIALECT_NEURAL_STYLE, /* jcjohnson/neural-style, neural_style.lua */
     NST_DIALECT_GATYS_PAPER,  /* Gatys, Ecker, Bethge, CVPR 2016, equations 1 to 7 */
@@ -17,6 +17,7 @@ typedef struct nst_dialect_defaults {
     double alpha, beta, tv;
 } nst_dialect_defaults;
 
+const char *nst_dialect_name(nst_dialect dialect);
 nst_dialect_defaults nst_dialect_get_defaults(nst_dialect dialect);
 /* Weight of each of `count` layers that the user gave none for. */
 double nst_dialect_layer_weight(nst_dialect dialect, size_t count);

@@ -13,10 +13,11 @@ static const double max_int = 9007199254740992.0; /* 2^53: exact in JSON and in 
 
 /* size, type, change, since, key, default, choices, unit, group, doc, minimum, maximum */
 static const nst_option_info table[NST_OPT_COUNT] = {
-    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_RESTART, SINCE_0_1, "dialect", "neural-style",
-     "neural-style|gatys-paper|gatys-code|normalised", "", "objective",
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_RESTART, SINCE_0_1, "dialect", "auto",
+     "auto|neural-style|gatys-paper|gatys-code|normalised", "", "objective",
      "Whose loss formulas and default alpha and beta apply, so that weights known from another tool mean the same here "
-     "(docs/objective.md).",
+     "(docs/objective.md). When not given: neural-style with the weights its numbers were made for (preprocessing caffe), else "
+     "normalised.",
      0, 0, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_RESTART, SINCE_0_1, "alpha", "auto", "", "", "objective",
      "Weight of the content loss. The dialect's own when not given: neural-style 5, gatys-paper 1, gatys-code 1, normalised 0.005.",

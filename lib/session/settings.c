@@ -170,11 +170,20 @@ static double number_or(const nst_options *options, nst_option_id id, double aut
     return isnan(value) ? automatic : value;
 }
 
+/* After the network: alpha and beta of neural-style balance features of pixels in 0..255; with those of other networks, which are some
+ * hundred times smaller, they would leave the content image as it is. */
+static nst_dialect resolve_dialect(const nst_options *options, nst_preprocessing preprocessing)
+{
+    int choice = (int)nst_option_number(options, NST_OPT_DIALECT); /* the enum's order, auto first */
+    if (choice > 0) return (nst_dialect)(choice - 1);
+    return preprocessing == NST_PREPROCESSING_CAFFE ? NST_DIALECT_NEURAL_STYLE : NST_DIALECT_NORMALISED;
+}
+
 /* After the network: a smoothing weight chosen for features of pixels in 0..255 drowns those of networks that see smaller numbers. */
 static void resolve_scalars(const nst_options *options, nst_settings *out)
 {
     nst_dialect_defaults defaults;
-    out->dialect = (nst_dialect)nst_option_number(options, NST_OPT_DIALECT);
+    out->dialect = resolve_dialect(options, out->network.preprocessing);
     defaults = nst_dialect_get_defaults(out->dialect);
     out->alpha = number_or(options, NST_OPT_ALPHA, defaults.alpha);
     out->beta = number_or(options, NST_OPT_BETA, defaults.beta);
@@ -204,6 +213,7 @@ const char *nst_settings_automatic(const nst_settings *settings, nst_option_id i
     static const char *const preprocessings[] = {
         [NST_PREPROCESSING_TORCH] = "torch", [NST_PREPROCESSING_CAFFE] = "caffe", [NST_PREPROCESSING_UNIT] = "unit"};
     switch (id) {
+    case NST_OPT_DIALECT: return nst_dialect_name(settings->dialect);
     case NST_OPT_ALPHA: return settings->alpha_text;
     case NST_OPT_BETA: return settings->beta_text;
     case NST_OPT_TV: return settings->tv_text;

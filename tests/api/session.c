@@ -437,16 +437,17 @@ static void automatic_options_appear_as_what_they_came_to(void **state)
     nst_targets *two = new_targets(w, w->content, w->style, w->style);
     nst_session *session = new_session(w->ctx, two, NULL);
     const char *precision = strcmp(nst_ctx_cpu_level(w->ctx), "amx") == 0 ? "bf16" : "fp32";
-    const char *const expected[][2] = {{"alpha", "5"}, {"beta", "100"}, {"tv", "0"}, {"style-weights", "1,1"}, {"padding", "zero"},
-                                       {"preprocessing", "torch"}, {"precision", precision}, {"init", "content"}};
+    const char *const expected[][2] = {{"dialect", "normalised"}, {"alpha", "0.005"}, {"beta", "1"}, {"tv", "0"},
+                                       {"style-weights", "1,1"}, {"padding", "zero"}, {"preprocessing", "torch"},
+                                       {"precision", precision}, {"init", "content"}};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_string_equal(nst_session_get_option(session, expected[i][0]), expected[i][1]);
-    set(session, "dialect", "normalised");
+    set(session, "dialect", "neural-style");
     set(session, "beta", "7");
-    assert_string_equal(nst_session_get_option(session, "alpha"), "0.005");
+    assert_string_equal(nst_session_get_option(session, "alpha"), "5");
     assert_string_equal(nst_session_get_option(session, "beta"), "7");
     set(session, "beta", "auto");
-    assert_string_equal(nst_session_get_option(session, "beta"), "1");
+    assert_string_equal(nst_session_get_option(session, "beta"), "100");
     assert_null(nst_session_get_option(session, "alfa"));
     nst_session_free(session);
     nst_targets_unref(two);

@@ -157,7 +157,7 @@ class NstSide:
         self.nst = nst = libnst.Library(spec["library"], spec["threads"])
         model = nst.model(spec["weights"])
         content, style = (bench_images.read_square(nst, spec[kind], self.size) for kind in ("content", "style"))
-        options = nst.options(size=self.size, iterations=spec.get("iterations", 1000000), tv=spec["tv"], optimizer=spec["optimizer"],
+        options = nst.options(dialect="neural-style", size=self.size, iterations=spec.get("iterations", 1000000), tv=spec["tv"], optimizer=spec["optimizer"],
                               history=spec["history"])
         for key, value in spec["options"].items():
             if nst.lib.nst_options_set_str(options, key.encode(), value.encode()) < 0:

@@ -146,6 +146,7 @@ def main():
     vgg = Slim(path) if arguments.network == "slim" else torch_objective.Vgg(path, torch.float32)
     extra = dict(option.split("=", 1) for option in arguments.option)
     extra.setdefault("tv", "0")
+    extra.setdefault("dialect", "neural-style")
     contents, styles = (sorted(os.listdir(libnst.data("images", kind))) for kind in ("content", "style"))
     order = sorted(itertools.product(range(len(contents)), range(len(styles))), key=lambda p: ((p[0] + p[1]) % len(contents), p))
     ratios = {mark: [] for mark in MARKS}

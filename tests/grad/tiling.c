@@ -182,11 +182,11 @@ static void compare(nst_model *of, uint32_t width, uint32_t height, const char *
 }
 
 static const char *const settings[] = {
-    "{}",
+    "{\"dialect\": \"neural-style\"}",
     "{\"pooling\": \"average\", \"padding\": \"reflect\", \"dialect\": \"normalised\"}",
-    "{\"pooling\": \"l2\", \"padding\": \"replicate\"}",
+    "{\"pooling\": \"l2\", \"padding\": \"replicate\", \"dialect\": \"neural-style\"}",
     "{\"content-layers\": \"conv1_1,pool2,relu3_1\", \"style-layers\": \"relu1_1,conv2_2,pool1\", \"dialect\": \"normalised\"}",
-    "{\"content-layers\": \"relu1_1\", \"style-layers\": \"relu1_1\"}",
+    "{\"content-layers\": \"relu1_1\", \"style-layers\": \"relu1_1\", \"dialect\": \"neural-style\"}",
 };
 
 static void tiles_change_nothing(void **state)

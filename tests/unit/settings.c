@@ -72,6 +72,10 @@ static void dialects_bring_their_defaults(void **state)
         for (size_t k = 0; k < 5; k++) assert_true(s.style.items[k].weight == dialects[i].layer);
         assert_true(s.content.items[0].weight == 1);
     }
+    set(w, "dialect", "auto"); /* neural-style's numbers fit the features of the Caffe weights, and no others */
+    assert_int_equal(resolve(w, true, 1).dialect, NST_DIALECT_NEURAL_STYLE);
+    set(w, "preprocessing", "torch");
+    assert_int_equal(resolve(w, true, 1).dialect, NST_DIALECT_NORMALISED);
     set(w, "alpha", "0.25");
     set(w, "tv", "0");
     assert_true(resolve(w, true, 1).alpha == 0.25);

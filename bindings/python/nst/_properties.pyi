@@ -30,7 +30,7 @@ Layers = Union[str, Sequence[str], Mapping[str, Optional[float]]]
 Floats = Union[str, float, Sequence[float]]
 
 class RunOptionValues(TypedDict, total=False):
-    dialect: Optional[Literal["neural-style", "gatys-paper", "gatys-code", "normalised"]]
+    dialect: Optional[Literal["auto", "neural-style", "gatys-paper", "gatys-code", "normalised"]]
     alpha: Optional[float]
     beta: Optional[float]
     tv: Optional[float]
@@ -63,14 +63,15 @@ class OptionProperties:
     def _get(self, entry: OptionInfo) -> str: ...
     def _set(self, entry: OptionInfo, value: Optional[str]) -> None: ...
     @property
-    def dialect(self) -> Literal["neural-style", "gatys-paper", "gatys-code", "normalised"]:
+    def dialect(self) -> Literal["auto", "neural-style", "gatys-paper", "gatys-code", "normalised"]:
         """Whose loss formulas and default alpha and beta apply, so that weights known from another tool mean the same here
-        (docs/objective.md).
+        (docs/objective.md). When not given: neural-style with the weights its numbers were made for (preprocessing
+        caffe), else normalised.
 
-        Default: neural-style. One of: neural-style, gatys-paper, gatys-code, normalised.
+        Default: auto. One of: auto, neural-style, gatys-paper, gatys-code, normalised.
         """
     @dialect.setter
-    def dialect(self, value: Optional[Literal["neural-style", "gatys-paper", "gatys-code", "normalised"]]) -> None: ...
+    def dialect(self, value: Optional[Literal["auto", "neural-style", "gatys-paper", "gatys-code", "normalised"]]) -> None: ...
     @dialect.deleter
     def dialect(self) -> None: ...
     @property
