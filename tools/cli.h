@@ -5,7 +5,7 @@
  *   job.c         context, options, model, images of a run     output.c   checks before a run, saving after it
  *   run.c         the loop over nst_session_step()             log.c      --log
  *   estimate.c    --estimate
- *   stylize.c reconstruct.c sweep.c weights.c info.c options.c bench.c one command each
+ *   stylize.c reconstruct.c sweep.c weights.c info.c options.c bench.c measure.c one command each
  *
  * The process never calls setlocale(), so printf() and strtod() work in the C locale.
  */
@@ -37,12 +37,12 @@ typedef struct cli_command {
     const char *about;     /* a paragraph for its help and the man page */
     const char *examples;  /* lines */
     int minimum, maximum;  /* how many arguments */
-    const char *option_keys; /* session options it takes: "" none, "*" all, or one key */
+    const char *option_keys; /* session options it takes: "" none, "*" all, or "key,key" */
     int (*run)(const cli_args *args);
 } cli_command;
 
 enum { CMD_STYLIZE = 1, CMD_RECONSTRUCT = 2, CMD_SWEEP = 4, CMD_WEIGHTS = 8, CMD_INFO = 16, CMD_OPTIONS = 32, CMD_BENCH = 64,
-       CMD_ALL = 127, CMD_RUNS = CMD_STYLIZE | CMD_RECONSTRUCT, CMD_PICTURES = CMD_RUNS | CMD_SWEEP };
+       CMD_MEASURE = 128, CMD_ALL = 255, CMD_RUNS = CMD_STYLIZE | CMD_RECONSTRUCT, CMD_PICTURES = CMD_RUNS | CMD_SWEEP };
 
 extern const cli_command cli_commands[];
 extern const int cli_command_count; /* the bit of command i in a mask is 1 << i */
@@ -56,11 +56,14 @@ int cli_weights(const cli_args *args);
 int cli_info(const cli_args *args);
 int cli_options(const cli_args *args);
 int cli_bench(const cli_args *args);
+int cli_measure(const cli_args *args);
 
 /* ---- flags ---- */
 
 typedef enum cli_flag_id {
     FLAG_OUTPUT,
+    FLAG_CONTENT,
+    FLAG_STYLE,
     FLAG_WEIGHTS,
     FLAG_PARAMS,
     FLAG_LAYERS,

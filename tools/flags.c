@@ -8,10 +8,12 @@ const cli_flag cli_flags[FLAG_COUNT] = {
     {"output", 'o', CMD_PICTURES | CMD_WEIGHTS, VALUE_FILE, "FILE", "", 0, 0,
      "Where the result goes: .png or .jpg; sweep: .png; weights convert: .safetensors. '-' writes PNG to standard output (stylize "
      "and reconstruct)."},
-    {"weights", 'w', CMD_PICTURES | CMD_BENCH, VALUE_FILE, "FILE|NAME", "", 0, 0,
+    {"content", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose content the result should have."},
+    {"style", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose style the result should have."},
+    {"weights", 'w', CMD_PICTURES | CMD_BENCH | CMD_MEASURE, VALUE_FILE, "FILE|NAME", "", 0, 0,
      "The network: a .safetensors, .pth or .h5 file, or a name: vgg19, vgg16, untrained. Without it $NST_WEIGHTS, then the first "
      "vgg19 found where 'nst weights' looks, then untrained."},
-    {"params", 0, CMD_PICTURES | CMD_BENCH, VALUE_FILE, "FILE", "", 0, 0,
+    {"params", 0, CMD_PICTURES | CMD_BENCH | CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0,
      "Options from a JSON file, or those stored in a PNG that nst wrote. Flags on the command line override them."},
     {"layers", 0, CMD_RECONSTRUCT, VALUE_TEXT, "LIST", "", 0, 0,
      "The layers to reconstruct from, each with an optional weight: relu4_2 or relu1_1,relu2_1:0.5. "
@@ -39,9 +41,9 @@ const cli_flag cli_flags[FLAG_COUNT] = {
     {"estimate", 0, CMD_RUNS, VALUE_NONE, "", "", 0, 0,
      "Make no picture: print the memory that the run will take, what it consists of, how it was planned, and the seconds an "
      "iteration takes, measured on a small picture."},
-    {"threads", 0, CMD_PICTURES | CMD_WEIGHTS | CMD_INFO | CMD_BENCH, VALUE_INT, "N", "", 0, 4096,
+    {"threads", 0, CMD_PICTURES | CMD_WEIGHTS | CMD_INFO | CMD_BENCH | CMD_MEASURE, VALUE_INT, "N", "", 0, 4096,
      "Threads to work with; 0, the default, is one per processor."},
-    {"max-pixels", 0, CMD_PICTURES | CMD_INFO, VALUE_INT, "N", "", 1, INT64_MAX,
+    {"max-pixels", 0, CMD_PICTURES | CMD_INFO | CMD_MEASURE, VALUE_INT, "N", "", 1, INT64_MAX,
      "Largest image that is read or written, in pixels; 100000000 if not given."},
     {"license", 0, CMD_WEIGHTS, VALUE_TEXT, "TEXT", "", 0, 0, "Licence to note in the file that 'convert' writes."},
     {"size", 's', CMD_BENCH, VALUE_TEXT, "N[,N...]", "", 0, 0, "Sizes of the square pictures to measure with; 256,512 if not given."},
@@ -49,13 +51,13 @@ const cli_flag cli_flags[FLAG_COUNT] = {
     {"level", 0, CMD_BENCH, VALUE_TEXT, "NAME", "", 0, 0,
      "The highest level of processor instructions to use, as NST_CPU in the environment."},
     {"json", 0, CMD_BENCH, VALUE_FILE, "FILE", "", 0, 0, "Also write what was measured as JSON. An existing file is replaced."},
-    {"json", 0, CMD_WEIGHTS | CMD_INFO | CMD_OPTIONS, VALUE_NONE, "", "", 0, 0, "Print JSON."},
+    {"json", 0, CMD_WEIGHTS | CMD_INFO | CMD_OPTIONS | CMD_MEASURE, VALUE_NONE, "", "", 0, 0, "Print JSON."},
     {"markdown", 0, CMD_OPTIONS, VALUE_NONE, "", "", 0, 0, "Print docs/options.md."},
     {"man", 0, CMD_OPTIONS, VALUE_NONE, "", "", 0, 0, "Print the manual page nst.1."},
     {"completion", 0, CMD_OPTIONS, VALUE_CHOICE, "bash|zsh|fish", "bash|zsh|fish", 0, 0, "Print the completion of a shell."},
     {"no-progress", 0, CMD_PICTURES, VALUE_NONE, "", "", 0, 0, "No progress line, not even on a terminal."},
-    {"quiet", 'q', CMD_PICTURES | CMD_WEIGHTS | CMD_BENCH, VALUE_NONE, "", "", 0, 0, "Only warnings and errors."},
-    {"verbose", 'v', CMD_PICTURES | CMD_WEIGHTS | CMD_INFO | CMD_BENCH, VALUE_NONE, "", "", 0, 0, "Say more about what is done."},
+    {"quiet", 'q', CMD_PICTURES | CMD_WEIGHTS | CMD_BENCH | CMD_MEASURE, VALUE_NONE, "", "", 0, 0, "Only warnings and errors."},
+    {"verbose", 'v', CMD_PICTURES | CMD_WEIGHTS | CMD_INFO | CMD_BENCH | CMD_MEASURE, VALUE_NONE, "", "", 0, 0, "Say more about what is done."},
     {"help", 'h', CMD_ALL, VALUE_NONE, "", "", 0, 0, "Print the usual options and exit."},
     {"help-all", 0, CMD_ALL, VALUE_NONE, "", "", 0, 0, "Print every option and exit."},
     {"version", 'V', CMD_ALL, VALUE_NONE, "", "", 0, 0, "Print the version and exit."},
@@ -72,11 +74,19 @@ const cli_alias cli_aliases[] = {
     {NULL, NULL, 0},
 };
 
+static bool lists(const char *keys, const char *key)
+{
+    size_t length = strlen(key);
+    for (; *keys; keys += strcspn(keys, ","), keys += *keys == ',')
+        if (strcspn(keys, ",") == length && memcmp(keys, key, length) == 0) return true;
+    return false;
+}
+
 bool cli_takes_option(const cli_command *command, const char *key)
 {
     for (int i = 0; i < FLAG_COUNT; i++)
         if ((cli_flags[i].commands & cli_command_bit(command)) && strcmp(cli_flags[i].name, key) == 0) return false;
-    return strcmp(command->option_keys, "*") == 0 || strcmp(command->option_keys, key) == 0;
+    return strcmp(command->option_keys, "*") == 0 || lists(command->option_keys, key);
 }
 
 const char *cli_alias_names(const char *key, char *buffer, size_t capacity)

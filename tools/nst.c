@@ -60,6 +60,14 @@ const cli_command cli_commands[] = {
      "nst bench --size 256,512,1024,2048 --weights vgg19.safetensors --json bench.json\n"
      "nst bench --size 512 --level cblas --threads 1 --iterations 100\n",
      0, 0, "*", cli_bench},
+    {"measure", "RESULT [--content FILE] [--style FILE] [--json]", "say how near a picture is to its content and its style",
+     "Compares RESULT, whatever made it, with the picture whose content and the one whose style it should have: the features at "
+     "every ReLU of the network, also at those that no objective has seen, structural similarity, edges, and the share of fine "
+     "detail. docs/measure.md has the formulas.",
+     "nst measure out.png --content photo.jpg --style painting.jpg\n"
+     "nst measure out.png --content photo.jpg --style painting.jpg --weights vgg19.safetensors --json\n"
+     "nst measure out.png --style painting.jpg --params out.png\n",
+     1, 1, "content-layers,style-layers,style-scale,pooling,pooling-rescale,padding,preprocessing,precision", cli_measure},
 };
 
 const int cli_command_count = (int)(sizeof cli_commands / sizeof cli_commands[0]);

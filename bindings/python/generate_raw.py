@@ -18,7 +18,7 @@ from typing import List, Optional, Tuple
 HERE = Path(__file__).resolve().parent
 HEADERS = HERE.parents[1] / "include" / "nst"
 TARGET = HERE / "nst" / "_raw.py"
-ORDER = ["types.h", "version.h", "error.h", "context.h", "image.h", "model.h", "options.h", "session.h"]
+ORDER = ["types.h", "version.h", "error.h", "context.h", "image.h", "model.h", "options.h", "session.h", "measure.h"]
 
 SCALARS = {
     "int32_t": "c_int32", "uint32_t": "c_uint32", "int64_t": "c_int64", "uint64_t": "c_uint64",

@@ -8,6 +8,7 @@
  *   nst_options  everything that can be chosen, by name.                                           options.h
  *   nst_targets  what the picture should resemble: content image, style images, model; shared.     session.h
  *   nst_session  one run: step, look, change, cancel, save, resume.                                session.h
+ *   nst_measure  how near a picture has come to its targets, whatever made it.                     measure.h
  *
  *     nst_ctx *ctx; nst_model *model; nst_image *photo, *painting, *result; nst_targets *targets; nst_session *session;
  *     nst_ctx_new(NULL, &ctx);
@@ -40,6 +41,7 @@
 #include <nst/model.h>
 #include <nst/options.h>
 #include <nst/session.h>
+#include <nst/measure.h>
 
 /* struct nst_progress p; NST_INIT(p);  zeroes the struct and sets its size. */
 #define NST_INIT(object)                                                   \

@@ -28,13 +28,14 @@
 NST_BEGIN_DECLS
 
 /* The nouns. ctx, model, image and targets are reference counted and may be shared between threads (each header says how);
- * options and session belong to one owner and one thread at a time. */
+ * options and session belong to one owner and one thread at a time; a measure is one owner's, and never changes. */
 typedef struct nst_ctx nst_ctx;
 typedef struct nst_model nst_model;
 typedef struct nst_image nst_image;
 typedef struct nst_options nst_options;
 typedef struct nst_targets nst_targets;
 typedef struct nst_session nst_session;
+typedef struct nst_measure nst_measure;
 
 /* A source of bytes for nst_image_load_reader() and nst_model_load_reader().
  * read() stores up to `count` bytes at `buffer` and returns how many it stored, 0 at the end, a negative number on failure.

@@ -24,6 +24,8 @@
 #define NST_PROGRESS_FIRST_SIZE 128
 #define NST_LOSS_TERM_FIRST_SIZE 72
 #define NST_ESTIMATE_FIRST_SIZE 192
+#define NST_MEASURE_SUMMARY_FIRST_SIZE 128
+#define NST_MEASURE_LAYER_FIRST_SIZE 72
 
 /* Copies the caller's struct into ours of `own_size` bytes. NST_ERR_INVALID_ARG for NULL, NST_ERR_STRUCT_*. */
 int32_t nst_abi_read(void *own, size_t own_size, const void *caller, size_t first_size);

@@ -98,16 +98,12 @@ static void get_channel(const float *from, size_t width, uint32_t format, size_t
         for (size_t x = 0; x < width; x++) store(NST_FORMAT_F32, to + x * stride, from[x]);
 }
 
-/* Rec.601. The same as the channels themselves where they are equal. */
 static void get_luma(const nst_image *image, size_t y, uint32_t format, size_t stride, unsigned char *to)
 {
     const float *red = nst_image_plane_const(image, 0) + y * image->width;
     const float *green = nst_image_plane_const(image, 1) + y * image->width;
     const float *blue = nst_image_plane_const(image, 2) + y * image->width;
-    for (size_t x = 0; x < image->width; x++) {
-        float g = green[x];
-        store(format, to + x * stride, g + 0.299f * (red[x] - g) + 0.114f * (blue[x] - g));
-    }
+    for (size_t x = 0; x < image->width; x++) store(format, to + x * stride, (float)nst_luma(red[x], green[x], blue[x]));
 }
 
 void nst_rows_get(const nst_image *image, size_t y, uint32_t format, uint32_t channels, void *row)

@@ -2,6 +2,7 @@
 #ifndef NST_IMAGE_ROWS_H
 #define NST_IMAGE_ROWS_H
 
+#include "base/real.h"
 #include "image/image.h"
 
 /* Where the rows of a file go in an image that stands as its EXIF orientation (1..8) says. */
@@ -17,6 +18,12 @@ void nst_rows_init(nst_rows *rows, nst_image *image, int orientation);
 void nst_rows_put(const nst_rows *rows, size_t y, uint32_t format, uint32_t channels, const void *row);
 /* One row of the image, rounded to the nearest value of the format. */
 void nst_rows_get(const nst_image *image, size_t y, uint32_t format, uint32_t channels, void *row);
+
+/* Rec.601 luma, as a step away from green: of gray it is exactly that gray. */
+static inline nst_real nst_luma(nst_real red, nst_real green, nst_real blue)
+{
+    return green + (nst_real)0.299 * (red - green) + (nst_real)0.114 * (blue - green);
+}
 
 /* Bytes of one sample of an nst_format; 0 for an unknown one. */
 size_t nst_sample_size(uint32_t format);

@@ -63,6 +63,9 @@ struct nst_loss {
 
 extern const nst_loss_class nst_loss_content, nst_loss_gram, nst_loss_tv;
 
+/* What a content target knows of its channels: the sum of each (C), then the sum of squares of each (C), over all positions. */
+const double *nst_content_moments(const void *target);
+
 /* Stores and returns loss->value, after begin() and accumulate() of all tiles. */
 double nst_loss_finish(nst_loss *loss);
 /* gradient += d value / d features of a tile. */

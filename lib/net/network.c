@@ -4,6 +4,16 @@
 
 #include "base/size.h"
 
+static void run_on_context(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
+{
+    nst_run(user, job, data, count);
+}
+
+nst_exec nst_network_exec(nst_ctx *ctx)
+{
+    return (nst_exec){run_on_context, ctx, nst_strands(ctx)};
+}
+
 /* Affine maps y = A x + b from RGB 0..1. */
 static const struct {
     double scale[3], mean[3]; /* y = (x scale - mean) in output channel order */

@@ -31,6 +31,9 @@ typedef struct nst_network {
     void *packed;      /* what their `packed` lies in */
 } nst_network;
 
+/* Kernels' work on the context's threads. */
+nst_exec nst_network_exec(nst_ctx *ctx);
+
 /* Layers 0 .. `deepest` of the model. Where `kernels` is given and config->pack says so, filters are packed for it, both ways. */
 int32_t nst_network_new(nst_ctx *ctx, nst_model *model, const nst_network_config *config, size_t deepest, const nst_kernels *kernels,
                         const nst_exec *exec, nst_network **out, nst_error *error);

@@ -66,7 +66,7 @@ static nst_objective_config objective_config(forecast *f, size_t scale)
 {
     return (nst_objective_config){f->session->targets, f->settings, &f->network, f->kernels, &f->session->exec,
                                   f->schedule->scales[scale].width, f->schedule->scales[scale].height,
-                                  f->schedule->scales[scale].room, NULL};
+                                  f->schedule->scales[scale].room, NULL, false};
 }
 
 /* Where the picture of a scale comes from. */

@@ -28,6 +28,9 @@ struct nst_objective {
     size_t room;
     bool recompute;
     const _Atomic int *cancel;
+    bool look_only;
+    nst_walk_observe_fn also; /* during a look */
+    void *also_user;
     part parts[NST_MAX_TERMS];
     size_t part_count;
     void *blended[NST_MAX_TERMS]; /* targets blended of several styles */
@@ -100,7 +103,7 @@ static nst_pass_config walk_config(const nst_objective *objective)
 {
     return (nst_pass_config){.ctx = objective->ctx, .kernels = objective->tools.kernels, .exec = objective->tools.exec,
                              .network = objective->network, .width = objective->width, .height = objective->height,
-                             .tapped = objective->tapped, .backward = true, .recompute = objective->recompute,
+                             .tapped = objective->tapped, .backward = !objective->look_only, .recompute = objective->recompute,
                              .cancel = objective->cancel};
 }
 
@@ -214,6 +217,7 @@ static void describe(nst_objective *objective, const nst_objective_config *confi
     objective->room = config->room;
     objective->recompute = config->settings->recompute;
     objective->cancel = config->cancel;
+    objective->look_only = config->look_only;
     list_parts(objective, config->settings);
 }
 
@@ -316,7 +320,7 @@ static int32_t observe(void *user, size_t layer, const nst_tile *tile, const voi
         nst_loss *loss = &objective->parts[i].loss;
         if (objective->parts[i].layer == layer) loss->class->accumulate(loss, tile, features);
     }
-    return NST_OK;
+    return objective->also ? objective->also(objective->also_user, layer, tile, features) : NST_OK;
 }
 
 /* Losses share one workspace but keep their states, so that all gradients can be taken on the way back. */
@@ -373,6 +377,18 @@ static int32_t evaluate_loss(nst_objective *objective, const nst_tile *pixels, c
     return status;
 }
 
+int32_t nst_objective_look(nst_objective *objective, const nst_real *x, nst_walk_observe_fn also, void *user, double *f)
+{
+    nst_tile pixels = nst_tile_whole((nst_shape){3, objective->height, objective->width});
+    int32_t status;
+    objective->trouble = NULL;
+    objective->also = also;
+    objective->also_user = user;
+    status = evaluate_loss(objective, &pixels, x, f);
+    objective->also = NULL;
+    return status >= 0 && !isfinite(*f) ? troubled(objective, find_trouble(objective, x), f) : status;
+}
+
 int32_t nst_objective_evaluate(void *user, const nst_real *x, double *f, nst_real *gradient)
 {
     nst_objective *objective = user;
@@ -404,6 +420,12 @@ nst_objective_term nst_objective_get_term(const nst_objective *objective, size_t
     nst_objective_term term = {.kind = p->loss.class->kind, .weight = p->layer_weight * p->loss.factor, .value = p->loss.value};
     snprintf(term.layer, sizeof term.layer, "%s", p->layer == NST_PIXELS ? "pixels" : objective->network->layers[p->layer].name);
     return term;
+}
+
+const nst_loss *nst_objective_loss(const nst_objective *objective, size_t index, size_t *layer)
+{
+    *layer = objective->parts[index].layer;
+    return &objective->parts[index].loss;
 }
 
 const char *nst_objective_trouble(const nst_objective *objective)

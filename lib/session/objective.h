@@ -28,6 +28,7 @@ typedef struct nst_objective_config {
     size_t width, height;
     size_t room; /* that a way through the network may take: it goes in tiles where it would take more (nst_walk_new) */
     const _Atomic int *cancel; /* polled in every evaluation */
+    bool look_only; /* nst_objective_look() alone will be called: nothing is kept for a way back */
 } nst_objective_config;
 
 /* What it holds as long as it lives. */
@@ -54,12 +55,18 @@ void nst_objective_rest(nst_objective *objective);
 /* nst_evaluate_fn: x and gradient are pictures (3, height, width). *f is NaN when a feature or the loss is not finite. */
 int32_t nst_objective_evaluate(void *objective, const nst_real *x, double *f, nst_real *gradient);
 
+/* The losses of x (3, height, width) without a gradient. `also` (may be NULL) sees the features of every tapped layer as well. *f as
+ * above. */
+int32_t nst_objective_look(nst_objective *objective, const nst_real *x, nst_walk_observe_fn also, void *user, double *f);
+
 /* Takes over dialect, alpha, beta, tv and layer weights; layers must be the same. */
 void nst_objective_reweight(nst_objective *objective, const nst_settings *settings);
 
 size_t nst_objective_term_count(const nst_objective *objective);
 /* Of the latest evaluation. */
 nst_objective_term nst_objective_get_term(const nst_objective *objective, size_t index);
+/* The loss behind a term, lent; *layer is its index in the network, or NST_PIXELS. */
+const nst_loss *nst_objective_loss(const nst_objective *objective, size_t index, size_t *layer);
 /* What became non-finite in the latest evaluation: a layer's name, "the loss" or "the gradient"; NULL if all was well. */
 const char *nst_objective_trouble(const nst_objective *objective);
 

@@ -9,11 +9,6 @@
 
 /* ---- making and freeing ---- */
 
-static void run_on_context(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
-{
-    nst_run(user, job, data, count);
-}
-
 static int32_t check_start(const nst_session *session, const nst_settings *settings, nst_error *error)
 {
     if (settings->init == NST_INIT_CONTENT && !session->targets->content)
@@ -97,7 +92,7 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     session->init = nst_image_ref(init);
     session->resuming = resuming;
     session->beside = beside;
-    session->exec = (nst_exec){run_on_context, targets->ctx, nst_strands(targets->ctx)};
+    session->exec = nst_network_exec(targets->ctx);
     status = options ? nst_options_copy(options, &session->options) : nst_options_new(targets->ctx, &session->options);
     if (status < 0) nst_fail_nomem(error, "options");
     else status = nst_session_resolve(session, session->options, &session->settings, &session->schedule, error);
@@ -230,7 +225,7 @@ int32_t nst_session_open_scale(nst_session *session, nst_real **picture, nst_err
     nst_problem problem = {nst_picture_values(width, height), evaluate, session};
     int32_t status = nst_session_prepare_network(session, error);
     nst_objective_config config = {session->targets, &session->settings, session->network, session->kernels, &session->exec,
-                                   width, height, session->schedule.scales[session->scale].room, &session->cancel};
+                                   width, height, session->schedule.scales[session->scale].room, &session->cancel, false};
     if (status >= 0) status = nst_objective_new(&config, &session->objective, error);
     if (status >= 0)
         status = nst_optimizer_new(session->ctx, session->kernels, &session->exec, &session->settings.optim, &problem, picture,

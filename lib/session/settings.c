@@ -69,6 +69,16 @@ static int32_t parse_layers(const nst_options *options, nst_option_id id, const 
     return NST_OK;
 }
 
+bool nst_settings_list_names(const char *list, const char *layer)
+{
+    char item[64];
+    while (next_item(&list, item, sizeof item)) {
+        item[strcspn(item, ":")] = '\0';
+        if (strcmp(item, layer) == 0) return true;
+    }
+    return false;
+}
+
 /* Also after a change of dialect: weights that were not given follow it. */
 static void default_layer_weights(nst_dialect dialect, nst_layer_choices *choices)
 {

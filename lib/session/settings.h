@@ -52,6 +52,9 @@ typedef struct nst_settings {
 int32_t nst_settings_resolve(const nst_options *options, const nst_model *model, bool has_content, size_t style_count,
                              nst_settings *out, nst_error *error);
 
+/* Whether the text of a list of layers names `layer`. */
+bool nst_settings_list_names(const char *list, const char *layer);
+
 /* What an option that was left at "auto" came to. */
 const char *nst_settings_automatic(const nst_settings *settings, nst_option_id id);
 

@@ -17,6 +17,8 @@ CHECK(nst_option_info, OPTION_INFO, 96);
 CHECK(nst_progress, PROGRESS, 128);
 CHECK(nst_loss_term, LOSS_TERM, 72);
 CHECK(nst_estimate, ESTIMATE, 192);
+CHECK(nst_measure_summary, MEASURE_SUMMARY, 128);
+CHECK(nst_measure_layer, MEASURE_LAYER, 72);
 
 /* Until 0.1 is released, the first sizes follow the structs. */
 #define CHECK_FRESH(type, name) _Static_assert(sizeof(type) == NST_##name##_FIRST_SIZE, #type ": update its first size")
@@ -33,6 +35,8 @@ CHECK_FRESH(nst_option_info, OPTION_INFO);
 CHECK_FRESH(nst_progress, PROGRESS);
 CHECK_FRESH(nst_loss_term, LOSS_TERM);
 CHECK_FRESH(nst_estimate, ESTIMATE);
+CHECK_FRESH(nst_measure_summary, MEASURE_SUMMARY);
+CHECK_FRESH(nst_measure_layer, MEASURE_LAYER);
 #endif
 
 int main(void)

@@ -14,7 +14,8 @@ ROOMS = {
     "loss": {"base", "tensor", "kernels"},
     "optim": {"base", "kernels"},
     "session": {"base", "tensor", "kernels", "image", "weights", "net", "loss", "optim"},
-    "api": {"base", "image", "weights", "session"},
+    "measure": {"base", "tensor", "kernels", "image", "weights", "net", "loss", "session"},
+    "api": {"base", "image", "weights", "session", "measure"},
 }
 # Single headers of other rooms that a room may also include, with the reason.
 ALSO = {

@@ -36,6 +36,10 @@ class nst_session(Structure):
     """Opaque."""
 
 
+class nst_measure(Structure):
+    """Opaque."""
+
+
 nst_reader_read = CFUNCTYPE(c_int64, c_void_p, c_void_p, c_uint64)
 
 
@@ -474,6 +478,64 @@ class Reconstruction(enum.IntEnum):
 nst_progress_fn = CFUNCTYPE(c_int32, c_void_p, POINTER(nst_session), POINTER(nst_progress))
 
 
+class nst_measure_summary(Structure):
+    size: int
+    layers: int
+    width: int
+    height: int
+    held_out_style: float
+    retention: float
+    ssim: float
+    edge_ssim: float
+    edge_correlation: float
+    high_frequency: float
+    high_frequency_content: float
+    high_frequency_style: float
+    precision: bytes
+    held_out: int
+    reserved: Any
+    _fields_ = [
+        ("size", c_uint32),
+        ("layers", c_uint32),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("held_out_style", c_double),
+        ("retention", c_double),
+        ("ssim", c_double),
+        ("edge_ssim", c_double),
+        ("edge_correlation", c_double),
+        ("high_frequency", c_double),
+        ("high_frequency_content", c_double),
+        ("high_frequency_style", c_double),
+        ("precision", c_char * 12),
+        ("held_out", c_uint32),
+        ("reserved", c_uint64 * 4),
+    ]
+
+
+class nst_measure_layer(Structure):
+    size: int
+    content_in_objective: int
+    layer: bytes
+    style_in_objective: int
+    reserved0: int
+    content: float
+    style: float
+    retention: float
+    reserved: Any
+    _fields_ = [
+        ("size", c_uint32),
+        ("content_in_objective", c_uint32),
+        ("layer", c_char * 16),
+        ("style_in_objective", c_uint32),
+        ("reserved0", c_uint32),
+        ("content", c_double),
+        ("style", c_double),
+        ("retention", c_double),
+        ("reserved", c_uint64 * 2),
+    ]
+
+
 # C name and prefix of the members of every enum above.
 ENUMS: Dict[Any, Tuple[str, str]] = {
     Status: ("nst_status", "NST_"),
@@ -500,6 +562,8 @@ STRUCTS = (
     nst_progress,
     nst_loss_term,
     nst_estimate,
+    nst_measure_summary,
+    nst_measure_layer,
 )
 CALLBACKS = {
     "nst_log_fn": nst_log_fn,
@@ -590,4 +654,8 @@ PROTOTYPES: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "nst_session_save": (c_int32, (POINTER(nst_session), c_char_p)),
     "nst_session_resume": (c_int32, (POINTER(nst_targets), c_char_p, POINTER(POINTER(nst_session)))),
     "nst_session_error": (c_char_p, (POINTER(nst_session),)),
+    "nst_measure_new": (c_int32, (POINTER(nst_targets), POINTER(nst_image), POINTER(nst_options), POINTER(POINTER(nst_measure)))),
+    "nst_measure_free": (None, (POINTER(nst_measure),)),
+    "nst_measure_get_summary": (c_int32, (POINTER(nst_measure), POINTER(nst_measure_summary))),
+    "nst_measure_get_layer": (c_int32, (POINTER(nst_measure), c_uint32, POINTER(nst_measure_layer))),
 }

@@ -1,0 +1,89 @@
+"""Measures: how near a picture is to its content and its style."""
+from __future__ import annotations
+
+import ctypes
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Optional, Tuple
+
+from . import _raw
+from ._library import lib, make
+from .context import Context, call
+from .image import ImageSource, as_image
+from .session import OptionSource, Targets, _merge
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._properties import RunOptionValues
+
+
+@dataclass(frozen=True)
+class LayerMeasure:
+    """At one layer of the network. None: not measured."""
+
+    layer: str
+    content: Optional[float]  # squared distance of the features from the content's, relative to these
+    style: Optional[float]  # the same of the Gram matrices
+    retention: Optional[float]  # centred cosine of picture's and content's features
+    content_in_objective: bool  # False: content_layers leaves it out
+    style_in_objective: bool
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How near a picture is to its targets; docs/measure.md has the formulas. None: not measured, because there is no content or
+    no style, the network ends before, or the picture is too small."""
+
+    width: int
+    height: int
+    held_out_style: Optional[float]  # mean style distance at layers that the objective leaves out
+    held_out: int  # how many these are
+    retention: Optional[float]  # of the content at relu4_2, 1: all of it
+    ssim: Optional[float]
+    edge_ssim: Optional[float]
+    edge_correlation: Optional[float]
+    high_frequency: Optional[float]  # share of the picture's energy in fine detail
+    high_frequency_content: Optional[float]
+    high_frequency_style: Optional[float]
+    precision: str
+    layers: Tuple[LayerMeasure, ...]
+
+
+def _known(value: float) -> Optional[float]:
+    return None if math.isnan(value) else value
+
+
+def _read_layer(context: Context, pointer: Any, index: int) -> LayerMeasure:
+    raw = make(_raw.nst_measure_layer)
+    context._check(lib.nst_measure_get_layer(pointer, index, raw))
+    return LayerMeasure(layer=raw.layer.decode(), content=_known(raw.content), style=_known(raw.style), retention=_known(raw.retention),
+                        content_in_objective=bool(raw.content_in_objective), style_in_objective=bool(raw.style_in_objective))
+
+
+def _read(context: Context, pointer: Any) -> Measure:
+    raw = make(_raw.nst_measure_summary)
+    context._check(lib.nst_measure_get_summary(pointer, raw))
+    return Measure(width=raw.width, height=raw.height, held_out_style=_known(raw.held_out_style), held_out=raw.held_out,
+                   retention=_known(raw.retention), ssim=_known(raw.ssim), edge_ssim=_known(raw.edge_ssim),
+                   edge_correlation=_known(raw.edge_correlation), high_frequency=_known(raw.high_frequency),
+                   high_frequency_content=_known(raw.high_frequency_content),
+                   high_frequency_style=_known(raw.high_frequency_style), precision=raw.precision.decode(),
+                   layers=tuple(_read_layer(context, pointer, index) for index in range(raw.layers)))
+
+
+def measure(picture: ImageSource, targets: Targets, options: OptionSource = None, **changes: Unpack[RunOptionValues]) -> Measure:
+    """Measures a picture, whatever made it, in its own size:
+
+        nst.measure("out.png", nst.Targets("photo.jpg", "painting.jpg")).held_out_style
+
+    Of the options those count that say how features are computed and which layers the objective has seen (docs/measure.md).
+    """
+    context = targets.context
+    merged = _merge(context, options, changes)
+    image = as_image(picture, context)
+    pointer = call(context, _raw.nst_measure, lib.nst_measure_new, targets._handle, image._handle, merged._handle)
+    try:
+        return _read(context, pointer)
+    finally:
+        lib.nst_measure_free(pointer)
