@@ -2,10 +2,6 @@
 
 #include <math.h>
 
-/* For the content's features that are held at the same time, and for a way through the network: more than this and layers are taken in
- * groups, pictures in tiles. At 1024 pixels neither has begun. */
-static const size_t room = (size_t)1 << 30;
-
 /* The picture's moments at a layer: sum of each channel (C), then sum of squares of each (C). */
 typedef struct watch {
     size_t layer;
@@ -25,7 +21,7 @@ typedef struct group {
 
 /* ---- which layers ---- */
 
-/* Layers `first` to `end` - 1 hold no more of the content than there is room for, but at least one does. */
+/* Layers `first` to the result - 1 hold no more of the content than there is room for, or just one layer does. */
 static size_t end_of_group(const nst_objective_config *config, size_t first)
 {
     const nst_layer_choices *content = &config->settings->content;
@@ -35,7 +31,7 @@ static size_t end_of_group(const nst_objective_config *config, size_t first)
         size_t layer = content->items[i].layer, bytes;
         if (layer < first) continue;
         bytes = nst_loss_content.target_bytes(&tools, nst_network_shape(config->network, layer, config->width, config->height));
-        if (held > 0 && (bytes > room || held > room - bytes)) return layer;
+        if (held > 0 && (bytes > config->room || held > config->room - bytes)) return layer;
         held += bytes;
     }
     return config->network->layer_count;
@@ -149,7 +145,6 @@ static int32_t look(group *g, const nst_real *picture, nst_distance *distances, 
     double f;
     int32_t status;
     config.settings = &g->settings;
-    config.room = room;
     config.look_only = true;
     status = nst_objective_new(&config, &g->objective, error);
     if (status < 0) return status;

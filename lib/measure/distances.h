@@ -9,8 +9,12 @@ typedef struct nst_distance {
     double content, style, retention;
 } nst_distance;
 
+/* For the content's features that are held at the same time, and for a way through the network: where they would take more, layers are
+ * taken in groups and pictures in tiles. Neither has begun at 1024 pixels. */
+#define NST_DISTANCES_ROOM ((size_t)1 << 30)
+
 /* picture (3, height, width): RGB 0..1. `distances` has an element for every layer of the network. Dialect and weights of
- * config->settings do not matter, nor do its room and look_only. NST_ERR_NUMERIC where features are not finite. */
+ * config->settings do not matter. NST_ERR_NUMERIC where features are not finite. */
 int32_t nst_distances_measure(const nst_objective_config *config, const nst_real *picture, nst_distance *distances, nst_error *error);
 
 #endif

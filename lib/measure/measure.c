@@ -130,7 +130,8 @@ static int32_t measure_features(nst_measure *measure, job *j, const nst_options 
     int32_t status = nst_network_new(measure->ctx, j->targets->model, &j->settings.network, j->settings.deepest, kernels, &exec,
                                      &j->network, j->error);
     nst_objective_config config = {.targets = j->targets, .settings = &j->settings, .network = j->network, .kernels = kernels,
-                                   .exec = &exec, .width = j->picture->width, .height = j->picture->height};
+                                   .exec = &exec, .width = j->picture->width, .height = j->picture->height,
+                                   .room = NST_DISTANCES_ROOM};
     if (status >= 0) status = nst_distances_measure(&config, picture, distances, j->error);
     if (status < 0) return status;
     list_layers(measure, j, given, distances);

@@ -332,7 +332,7 @@ static int32_t run_probe(nst_session *session, nst_targets *targets, size_t widt
     size_t values = nst_picture_values(width, height);
     nst_real *picture = nst_alloc(&session->ctx->memory, nst_picture_bytes(width, height));
     nst_objective_config config = {targets, &session->settings, session->network, session->kernels, &session->exec, width, height,
-                                   session->schedule.scales[session->schedule.count - 1].room, &session->cancel};
+                                   session->schedule.scales[session->schedule.count - 1].room, &session->cancel, false};
     nst_problem problem = {values, evaluate, p};
     int32_t status = picture ? NST_OK : nst_fail_nomem(error, "a probe");
     if (status >= 0) nst_picture_fill(picture, values, (nst_real)0.5);

@@ -22,6 +22,7 @@ struct fixture {
     nst_model *model;
     nst_image *image;
     nst_session *session;
+    nst_measure *measure;
     char weights_path[256];
 };
 typedef int32_t (*use_fn)(const struct fixture *fixture, void *object);
@@ -152,6 +153,16 @@ static int32_t use_estimate(const struct fixture *fixture, void *object)
     return nst_session_estimate(fixture->session, 0, object);
 }
 
+static int32_t use_measure_summary(const struct fixture *fixture, void *object)
+{
+    return nst_measure_get_summary(fixture->measure, object);
+}
+
+static int32_t use_measure_layer(const struct fixture *fixture, void *object)
+{
+    return nst_measure_get_layer(fixture->measure, 0, object);
+}
+
 static const nst_allocator an_allocator = {.size = sizeof an_allocator, .allocate = host_allocate, .release = host_release};
 static const nst_ctx_config a_config = {.size = sizeof a_config, .threads = 1};
 static const nst_reader a_reader = {.size = sizeof a_reader, .read = read_nothing};
@@ -186,6 +197,8 @@ static const struct sized sized[] = {
     {"progress", sizeof(nst_progress), NULL, use_progress},
     {"loss_term", sizeof(nst_loss_term), NULL, use_term},
     {"estimate", sizeof(nst_estimate), NULL, use_estimate},
+    {"measure_summary", sizeof(nst_measure_summary), NULL, use_measure_summary},
+    {"measure_layer", sizeof(nst_measure_layer), NULL, use_measure_layer},
 };
 enum { SIZED = sizeof sized / sizeof sized[0] };
 
@@ -273,6 +286,9 @@ static const struct reserved {
     RESERVED("loss_term", nst_loss_term, reserved0),
     RESERVED("loss_term", nst_loss_term, reserved),
     RESERVED("estimate", nst_estimate, reserved),
+    RESERVED("measure_summary", nst_measure_summary, reserved),
+    RESERVED("measure_layer", nst_measure_layer, reserved0),
+    RESERVED("measure_layer", nst_measure_layer, reserved),
 };
 
 static const struct sized *sized_named(const char *name)
@@ -331,6 +347,7 @@ static int32_t make_session(struct fixture *fixture)
     if (status >= 0) status = nst_targets_new(fixture->model, fixture->image, &fixture->image, 1, &targets);
     if (status >= 0) status = nst_session_new(targets, options, NULL, &fixture->session);
     while (status == NST_CONTINUE) status = nst_session_step(fixture->session);
+    if (status >= 0) status = nst_measure_new(targets, fixture->image, NULL, &fixture->measure);
     nst_targets_unref(targets);
     nst_options_free(options);
     return status;
@@ -360,6 +377,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     remove(fixture->weights_path);
+    nst_measure_free(fixture->measure);
     nst_session_free(fixture->session);
     nst_image_unref(fixture->image);
     nst_model_unref(fixture->model);

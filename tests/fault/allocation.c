@@ -268,6 +268,66 @@ static void freeing_takes_none(void **state)
     assert_int_equal(l.memory.live, 0);
 }
 
+/* ---- measures ---- */
+
+static double held_out_style(const nst_measure *measure)
+{
+    nst_measure_summary summary;
+    NST_INIT(summary);
+    assert_ok(nst_measure_get_summary(measure, &summary));
+    return summary.held_out_style;
+}
+
+/* Against fresh targets, which know nothing yet, with allocation k failing. False: it did not come to that. */
+static bool measure_fails(failing_allocator *memory, nst_model *model, nst_image *pictures[3], uint64_t k, double style)
+{
+    nst_targets *targets = NULL;
+    nst_measure *measure = NULL;
+    uint64_t live = atomic_load(&memory->live);
+    bool refused;
+    int32_t status;
+    assert_ok(nst_targets_new(model, pictures[1], pictures + 1, 2, &targets));
+    failing_allocator_arm(memory, k, false);
+    status = nst_measure_new(targets, pictures[0], NULL, &measure);
+    failing_allocator_disarm(memory);
+    refused = atomic_load(&memory->failed) > 0;
+    assert_int_equal(status, refused ? NST_ERR_NOMEM : NST_OK);
+    if (refused) {
+        assert_null(measure);
+        assert_ok(nst_measure_new(targets, pictures[0], NULL, &measure));
+    }
+    assert_true(held_out_style(measure) == style);
+    nst_measure_free(measure);
+    nst_targets_unref(targets);
+    assert_int_equal(atomic_load(&memory->live), live);
+    return refused;
+}
+
+static void measures(void **state)
+{
+    life l = {.given = *state};
+    nst_model *model = NULL;
+    nst_image *pictures[3];
+    nst_targets *targets = NULL;
+    nst_measure *measure = NULL;
+    double style;
+    uint64_t k = 1;
+    make_ctx(&l);
+    assert_ok(nst_model_new_untrained(l.ctx, 1, 1, &model));
+    for (uint32_t i = 0; i < 3; i++) pictures[i] = new_picture(l.ctx, 24 + i, 20, 3 + i % 2, i);
+    assert_ok(nst_targets_new(model, pictures[1], pictures + 1, 2, &targets));
+    assert_ok(nst_measure_new(targets, pictures[0], NULL, &measure));
+    style = held_out_style(measure);
+    nst_measure_free(measure);
+    nst_targets_unref(targets);
+    while (measure_fails(&l.memory, model, pictures, k, style)) k++;
+    assert_true(k > 60);
+    for (int i = 0; i < 3; i++) nst_image_unref(pictures[i]);
+    nst_model_unref(model);
+    nst_ctx_unref(l.ctx);
+    assert_int_equal(l.memory.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +335,7 @@ int main(void)
         cmocka_unit_test(once_with_adam),
         cmocka_unit_test(from_then_on),
         cmocka_unit_test(freeing_takes_none),
+        cmocka_unit_test(measures),
     };
     return cmocka_run_group_tests(tests, gather, scatter);
 }

@@ -77,6 +77,7 @@ static void assert_numeric(world *w, nst_model *model, const char *part)
 {
     static const char *const optimizers[] = {"lbfgs", "adam"};
     nst_targets *targets = NULL;
+    nst_measure *measure = NULL;
     assert_ok(nst_targets_new(model, w->content, &w->style, 1, &targets));
     for (int i = 0; i < 2; i++) {
         nst_session *session = new_session(w->ctx, targets, "optimizer", optimizers[i], NULL);
@@ -89,6 +90,9 @@ static void assert_numeric(world *w, nst_model *model, const char *part)
         }
         nst_session_free(session);
     }
+    assert_int_equal(nst_measure_new(targets, w->content, NULL, &measure), NST_ERR_NUMERIC);
+    assert_null(measure);
+    assert_contains(nst_ctx_error(w->ctx), part);
     nst_targets_unref(targets);
     nst_model_unref(model);
 }

@@ -33,6 +33,20 @@ class Progress(c.Structure):
                 ("seconds_left", c.c_double), ("reserved", c.c_uint64 * 4)]
 
 
+class MeasureSummary(c.Structure):
+    _fields_ = [("size", c.c_uint32), ("layers", c.c_uint32), ("width", c.c_uint32), ("height", c.c_uint32),
+                ("held_out_style", c.c_double), ("retention", c.c_double), ("ssim", c.c_double), ("edge_ssim", c.c_double),
+                ("edge_correlation", c.c_double), ("high_frequency", c.c_double), ("high_frequency_content", c.c_double),
+                ("high_frequency_style", c.c_double), ("precision", c.c_char * 12), ("held_out", c.c_uint32),
+                ("reserved", c.c_uint64 * 4)]
+
+
+class MeasureLayer(c.Structure):
+    _fields_ = [("size", c.c_uint32), ("content_in_objective", c.c_uint32), ("layer", c.c_char * 16),
+                ("style_in_objective", c.c_uint32), ("reserved0", c.c_uint32), ("content", c.c_double), ("style", c.c_double),
+                ("retention", c.c_double), ("reserved", c.c_uint64 * 2)]
+
+
 class CtxConfig(c.Structure):
     _fields_ = [("size", c.c_uint32), ("threads", c.c_int32), ("log_level", c.c_int32), ("reserved0", c.c_int32),
                 ("allocator", c.c_void_p), ("log", c.c_void_p), ("log_user", c.c_void_p), ("run", c.c_void_p), ("run_user", c.c_void_p),
@@ -93,6 +107,17 @@ class Library:
         assert self.lib.nst_session_get_progress(session, c.byref(progress)) == 0
         return progress
 
+    def measure(self, targets, image):
+        """(summary, [layer, ...])"""
+        measure = self.new("nst_measure_new", targets, image, None)
+        summary = MeasureSummary(c.sizeof(MeasureSummary))
+        assert self.lib.nst_measure_get_summary(measure, c.byref(summary)) == 0
+        layers = [MeasureLayer(c.sizeof(MeasureLayer)) for _ in range(summary.layers)]
+        for index, layer in enumerate(layers):
+            assert self.lib.nst_measure_get_layer(measure, c.c_uint32(index), c.byref(layer)) == 0
+        self.free(measure=measure)
+        return summary, layers
+
     def gradient(self, session):
         """(3, H, W) float64, of an oracle library"""
         import numpy as np
@@ -103,5 +128,5 @@ class Library:
 
     def free(self, **handles):
         for kind, handle in handles.items():
-            function = "nst_%s_%s" % (kind, "free" if kind in ("session", "options") else "unref")
+            function = "nst_%s_%s" % (kind, "free" if kind in ("session", "options", "measure") else "unref")
             getattr(self.lib, function)(handle)

@@ -50,6 +50,27 @@ class Vgg:
         raise KeyError(wanted)
 
 
+class SlimVgg:
+    """The distilled VGG-19 of collaborative distillation (Wang et al. 2020): a 1x1 convolution at the input, reflected borders."""
+
+    def __init__(self, path, dtype):
+        tensors = torch.load(path, map_location="cpu", weights_only=True)["model"]
+        names = ["0"] + ["%d%d" % (block, number) for block, size in enumerate(BLOCKS, 1) for number in range(1, size + 1)]
+        self.convs = {name: (tensors["conv%s.weight" % name].to(dtype), tensors["conv%s.bias" % name].to(dtype))
+                      for name in names if "conv%s.weight" % name in tensors}
+
+    def relus(self, x):
+        """x (1, 3, H, W) RGB 0..1; every {layer: (C, H, W)}"""
+        found, block = {}, "1"
+        x = F.conv2d(x, *self.convs["0"])
+        for name, conv in list(self.convs.items())[1:]:
+            if name[0] != block:
+                block, x = name[0], F.max_pool2d(x, 2)
+            x = F.relu(F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), *conv))
+            found["relu%s_%s" % tuple(name)] = x[0]
+        return found
+
+
 def gram(f):
     flat = f.reshape(f.shape[0], -1)
     return flat @ flat.t()

@@ -101,7 +101,7 @@ static result evaluate(nst_session *session, size_t room, bool nudged)
     nst_target_idle idle = {.count = 0};
     nst_error error = {""};
     nst_objective_config config = {session->targets, &session->settings, NULL, session->kernels, &session->exec,
-                                   nst_session_width(session), nst_session_height(session), room, NULL};
+                                   nst_session_width(session), nst_session_height(session), room, NULL, false};
     result r = {.gradient = malloc(values * sizeof(nst_real))};
     for (size_t i = 0; i < values; i++) x[i] = (nst_real)(0.3 + 0.4 * nst_random_uniform(&random));
     for (size_t i = 0; nudged && i < values; i += 3) x[i] *= 1 + (nst_real)(tolerance / 10);
@@ -123,7 +123,7 @@ static void room_of(nst_session *session, size_t *most, size_t *least)
 {
     nst_error error = {""};
     nst_objective_config config = {session->targets, &session->settings, NULL, session->kernels, &session->exec,
-                                   nst_session_width(session), nst_session_height(session), SIZE_MAX, NULL};
+                                   nst_session_width(session), nst_session_height(session), SIZE_MAX, NULL, false};
     nst_objective_size size;
     nst_ledger ledger = {.used = 0};
     nst_target_idle idle = {.count = 0};

@@ -21,6 +21,7 @@ for progress in session:
 session.options.style_layers = ["relu1_1"]
 nst.transfer("a.png", "b.png", size=3).save("c.png")
 width: int = nst.Image("a").width
+measured: nst.Measure = nst.measure("a.png", nst.Targets("b.png", "c.png"), style_scale=2)
 """
 WRONG = [
     "nst.Options(alhpa=3)",

@@ -25,13 +25,14 @@ from .options import Options, option_table
 from .session import Estimate, LossTerm, Progress, Session, SessionOptions, Targets, reconstruct, transfer
 
 __all__ = [
-    "BusyError", "Cancelled", "CheckpointFormatError", "Context", "Error", "Estimate", "ExistsError", "FileError", "FormatError", "Image",
-    "ImageFormatError", "InternalError", "InvalidArgumentError", "Layer", "LayerMeasure", "LimitError", "LossTerm", "Measure",
-    "MissingFileError", "Model", "ModelInfo", "NotFoundError", "NumericError", "OptionChange", "OptionInfo", "OptionType", "Options", "OutOfMemoryError",
-    "Padding", "ParamsFormatError", "Preprocessing", "PreprocessingError", "Progress", "Session", "SessionOptions",
-    "StateError", "Status", "StopReason", "Targets", "UnknownOptionError", "UnsupportedError", "WeightsCandidate",
-    "WeightsFormatError", "WeightsIdentity", "__version__", "build_info", "default_context", "identify_weights",
-    "library_version", "measure", "option_table", "reconstruct", "search_weights", "transfer",
+    "BusyError", "Cancelled", "CheckpointFormatError", "Context", "Error", "Estimate", "ExistsError", "FileError", "FormatError",
+    "Image", "ImageFormatError", "InternalError", "InvalidArgumentError", "Layer", "LayerMeasure", "LimitError", "LossTerm",
+    "Measure", "MissingFileError", "Model", "ModelInfo", "NotFoundError", "NumericError", "OptionChange", "OptionInfo",
+    "OptionType", "Options", "OutOfMemoryError", "Padding", "ParamsFormatError", "Preprocessing", "PreprocessingError",
+    "Progress", "Session", "SessionOptions", "StateError", "Status", "StopReason", "Targets", "UnknownOptionError",
+    "UnsupportedError", "WeightsCandidate", "WeightsFormatError", "WeightsIdentity", "__version__", "build_info",
+    "default_context", "identify_weights", "library_version", "measure", "option_table", "reconstruct", "search_weights",
+    "transfer",
 ]
 
 
