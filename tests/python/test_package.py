@@ -13,7 +13,8 @@ from nst import _raw
 
 LIBRARY = os.environ.get("NST_LIBRARY", "")
 PURE = {"nst/__init__.py", "nst/_library.py", "nst/_pixels.py", "nst/_properties.py", "nst/_properties.pyi", "nst/_raw.py",
-        "nst/context.py", "nst/errors.py", "nst/image.py", "nst/model.py", "nst/options.py", "nst/py.typed", "nst/session.py"}
+        "nst/context.py", "nst/errors.py", "nst/image.py", "nst/measures.py", "nst/model.py", "nst/options.py", "nst/py.typed",
+        "nst/session.py"}
 
 
 def has_tools():
