@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "weights/builtin.h"
 #include "weights/sha256.h"
 
 /* Whole files as published. Sizes bound which files are worth hashing when nothing else identifies the numbers. */
@@ -130,25 +131,32 @@ static bool is_word(const char *text, const char *word)
     return text && strncmp(text, word, length) == 0 && (text[length] == '\0' || text[length] == ':' || text[length] == ' ');
 }
 
-static int32_t apply_metadata(nst_weights *weights, const nst_tensor_list *list, nst_error *error)
+/* Hashing takes most of the time of loading. The file that is compiled in is as good as the code that would check it, and the tests
+ * hash it. */
+static int32_t decide_fingerprint(nst_weights *weights, const nst_bytes *bytes, nst_error *error)
 {
-    const char *preprocessing = nst_tensor_list_metadata(list, "preprocessing");
-    const char *padding = nst_tensor_list_metadata(list, "padding");
-    const char *fingerprint = nst_tensor_list_metadata(list, "fingerprint");
-    const char *license = nst_tensor_list_metadata(list, "license");
-    if (fingerprint && strcmp(fingerprint, weights->fingerprint) != 0)
-        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
-                        "the numbers are not those the file was written with (fingerprint %.16s... "
-                        "instead of %.16s...): it is damaged",
-                        weights->fingerprint, fingerprint);
+    const char *said = nst_metadata_find(&weights->metadata, "fingerprint");
+    if (said && bytes->memory == nst_builtin_file) {
+        copy_text(weights->fingerprint, sizeof weights->fingerprint, said);
+        return NST_OK;
+    }
+    nst_weights_make_fingerprint(weights);
+    if (!said || strcmp(said, weights->fingerprint) == 0) return NST_OK;
+    return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                    "the numbers are not those the file was written with (fingerprint %.16s... "
+                    "instead of %.16s...): it is damaged",
+                    weights->fingerprint, said);
+}
+
+static void apply_metadata(nst_weights *weights, const nst_metadata *metadata)
+{
+    const char *preprocessing = nst_metadata_find(metadata, "preprocessing");
+    const char *padding = nst_metadata_find(metadata, "padding");
     for (int i = NST_PREPROCESSING_TORCH; i <= NST_PREPROCESSING_UNIT; i++)
         if (is_word(preprocessing, nst_preprocessing_name((nst_preprocessing)i))) weights->preprocessing = (nst_preprocessing)i;
     for (int i = NST_PADDING_ZERO; i <= NST_PADDING_REPLICATE; i++)
         if (is_word(padding, nst_padding_name((nst_padding)i))) weights->padding = (nst_padding)i;
-    copy_text(weights->name, sizeof weights->name, nst_tensor_list_metadata(list, "name"));
-    copy_text(weights->license, sizeof weights->license, license ? license : nst_tensor_list_metadata(list, "licence"));
-    copy_text(weights->origin, sizeof weights->origin, nst_tensor_list_metadata(list, "source"));
-    return NST_OK;
+    copy_text(weights->name, sizeof weights->name, nst_metadata_find(metadata, "name"));
 }
 
 static void apply_known_set(nst_weights *weights)
@@ -182,14 +190,14 @@ static int32_t apply_known_file(nst_weights *weights, const nst_bytes *bytes, ns
     return NST_OK;
 }
 
-int32_t nst_weights_decide(nst_weights *weights, const nst_tensor_list *list, const nst_bytes *bytes, nst_error *error)
+int32_t nst_weights_decide(nst_weights *weights, const nst_bytes *bytes, nst_error *error)
 {
     int32_t status;
-    nst_weights_make_fingerprint(weights);
     weights->preprocessing = NST_PREPROCESSING_UNKNOWN;
     weights->padding = NST_PADDING_AUTO;
-    status = apply_metadata(weights, list, error);
+    status = decide_fingerprint(weights, bytes, error);
     if (status < 0) return status;
+    apply_metadata(weights, &weights->metadata);
     apply_known_set(weights);
     if (weights->preprocessing == NST_PREPROCESSING_UNKNOWN && weights->has_input_conv)
         weights->preprocessing = NST_PREPROCESSING_UNIT;

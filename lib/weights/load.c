@@ -32,6 +32,7 @@ void nst_weights_clear(nst_weights *weights)
         nst_free(memory, weights->convs[i].weight);
         nst_free(memory, weights->convs[i].bias);
     }
+    nst_free(memory, weights->metadata.texts);
     memset(weights, 0, sizeof *weights);
 }
 
@@ -55,7 +56,7 @@ static float from_half(uint16_t half)
 
 static size_t dtype_size(nst_dtype dtype)
 {
-    return dtype == NST_DTYPE_F64 ? 8 : dtype == NST_DTYPE_F32 ? 4 : 2;
+    return dtype == NST_DTYPE_F64 ? 8 : dtype == NST_DTYPE_F32 ? 4 : dtype == NST_DTYPE_I8 ? 1 : 2;
 }
 
 /* A double too large for float becomes infinite and is refused with the other non-finite values. */
@@ -71,6 +72,8 @@ static float convert_value(nst_dtype dtype, const unsigned char *raw)
     case NST_DTYPE_F32:
         memcpy(&value, raw, sizeof value);
         return value;
+    case NST_DTYPE_I8:
+        return (float)(signed char)raw[0];
     default:
         memcpy(&half, raw, sizeof half);
         return dtype == NST_DTYPE_F16 ? from_half(half) : from_bits((uint32_t)half << 16);
@@ -86,15 +89,31 @@ static int32_t read_raw(const nst_bytes *bytes, const nst_tensor_entry *entry, v
     return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "the checksum of '%s' is wrong: the file is damaged", entry->name);
 }
 
-/* raw (k*k, in, out) -> to (out, in, k*k); with one row and one column it is a plain conversion. */
-static void convert(const unsigned char *raw, nst_dtype dtype, size_t out, size_t in, size_t area, bool hwio, float *to)
+/* The loop for 8-bit integers is one that compilers turn into vector instructions: the network that is compiled in must load fast. */
+static void convert_in_order(const unsigned char *raw, nst_dtype dtype, size_t count, float *to)
+{
+    size_t size = dtype_size(dtype);
+    if (dtype == NST_DTYPE_I8)
+        for (size_t i = 0; i < count; i++) to[i] = (float)(signed char)raw[i];
+    else
+        for (size_t i = 0; i < count; i++) to[i] = convert_value(dtype, raw + size * i);
+}
+
+/* raw (k*k, in, out) -> to (out, in, k*k) */
+static void convert_hwio(const unsigned char *raw, nst_dtype dtype, size_t out, size_t in, size_t area, float *to)
 {
     size_t size = dtype_size(dtype);
     for (size_t o = 0; o < out; o++)
         for (size_t i = 0; i < in; i++)
             for (size_t k = 0; k < area; k++)
-                to[(o * in + i) * area + k] =
-                    convert_value(dtype, raw + size * (hwio ? (k * in + i) * out + o : (o * in + i) * area + k));
+                to[(o * in + i) * area + k] = convert_value(dtype, raw + size * ((k * in + i) * out + o));
+}
+
+static int32_t check_finite(const nst_tensor_entry *entry, const float *values, size_t count, nst_error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i])) return nst_fail(error, NST_ERR_NUMERIC, "'%s' holds NaN or infinity", entry->name);
+    return NST_OK;
 }
 
 static int32_t load_tensor(nst_ctx *ctx, const nst_bytes *bytes, const nst_tensor_entry *entry, size_t out, size_t in,
@@ -110,12 +129,26 @@ static int32_t load_tensor(nst_ctx *ctx, const nst_bytes *bytes, const nst_tenso
         unsigned char *raw = nst_alloc(&ctx->memory, entry->bytes);
         if (!raw) return nst_fail_nomem(error, "weights");
         status = read_raw(bytes, entry, raw, error);
-        if (status >= 0) convert(raw, entry->dtype, out, in, area, hwio, to);
+        if (status >= 0 && hwio) convert_hwio(raw, entry->dtype, out, in, area, to);
+        else if (status >= 0) convert_in_order(raw, entry->dtype, count, to);
         nst_free(&ctx->memory, raw);
     }
-    for (size_t i = 0; status >= 0 && i < count; i++)
-        if (!isfinite(to[i])) status = nst_fail(error, NST_ERR_NUMERIC, "'%s' holds NaN or infinity", entry->name);
-    return status;
+    return status < 0 ? status : check_finite(entry, to, count, error);
+}
+
+/* weight (out, in, size, size) times scale (out). */
+static int32_t apply_scale(nst_ctx *ctx, const nst_bytes *bytes, const nst_conv_match *match, nst_conv_weights *conv,
+                           nst_error *error)
+{
+    size_t row = conv->in_channels * conv->size * conv->size;
+    float *scale = nst_alloc_array(&ctx->memory, conv->out_channels, sizeof *scale);
+    int32_t status;
+    if (!scale) return nst_fail_nomem(error, "weights");
+    status = load_tensor(ctx, bytes, match->scale, conv->out_channels, 1, 1, false, scale, error);
+    for (size_t o = 0; status >= 0 && o < conv->out_channels; o++)
+        for (size_t i = 0; i < row; i++) conv->weight[o * row + i] *= scale[o];
+    nst_free(&ctx->memory, scale);
+    return status < 0 ? status : check_finite(match->scale, conv->weight, conv->out_channels * row, error);
 }
 
 static int32_t load_conv(nst_ctx *ctx, const nst_bytes *bytes, const nst_conv_match *match, bool hwio, nst_conv_weights *conv,
@@ -128,6 +161,7 @@ static int32_t load_conv(nst_ctx *ctx, const nst_bytes *bytes, const nst_conv_ma
     status = nst_conv_weights_alloc(ctx, match->out_channels, match->in_channels, match->size, conv, error);
     if (status < 0) return status;
     status = load_tensor(ctx, bytes, match->weight, match->out_channels, match->in_channels, area, hwio, conv->weight, error);
+    if (status >= 0 && match->scale) status = apply_scale(ctx, bytes, match, conv, error);
     if (status < 0) return status;
     return load_tensor(ctx, bytes, match->bias, match->out_channels, 1, 1, false, conv->bias, error);
 }

@@ -187,7 +187,7 @@ static bool has_blocks(const nst_conv_match *convs, size_t count, const size_t *
 static int32_t choose_topology(const nst_tensor_list *list, const candidates *found, nst_match *out, nst_error *error)
 {
     static const size_t vgg11[] = {1, 1, 2, 4}, vgg13[] = {2, 2, 2, 4};
-    const char *said = nst_tensor_list_metadata(list, "architecture");
+    const char *said = nst_metadata_find(&list->metadata, "architecture");
     size_t count = found->count, misfit19 = count_misfits(found->kernels, count, false), misfit16;
     if (count > NST_MAX_CONVS)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "%zu or more 3x3 convolutions in a chain; VGG-19 has 16: another network",
@@ -204,7 +204,7 @@ static int32_t choose_topology(const nst_tensor_list *list, const candidates *fo
                     count);
 }
 
-/* ---- biases ---- */
+/* ---- biases and scales ---- */
 
 static size_t parent_length(const char *name)
 {
@@ -220,17 +220,60 @@ static size_t common_length(const char *a, const char *b)
     return length;
 }
 
-static bool is_used(const nst_match *match, size_t convs, const nst_tensor_entry *bias)
+static bool is_float(const nst_tensor_entry *entry)
 {
-    for (size_t i = 0; i < convs; i++)
-        if (match->convs[i].bias == bias) return true;
-    return match->input.bias == bias;
+    return entry->dtype != NST_DTYPE_I8 && entry->dtype != NST_DTYPE_OTHER;
+}
+
+/* "conv1_1.scale" or "conv1_1.weight_scale" for "conv1_1.weight". */
+static bool is_scale_of(const char *name, const char *kernel)
+{
+    size_t parent = parent_length(kernel), whole = strlen(kernel);
+    if (strncmp(name, kernel, parent) != 0) return false;
+    if (parent > 0 && strcmp(name + parent, "scale") == 0) return true;
+    return strncmp(name, kernel, whole) == 0 && strcmp(name + whole, "_scale") == 0;
+}
+
+/* (O), (O, 1), ... (O, 1, 1, 1) */
+static bool is_per_channel(const nst_tensor_entry *entry, size_t out_channels)
+{
+    bool fits = entry->rank >= 1 && entry->shape[0] == out_channels;
+    for (int i = 1; i < entry->rank; i++) fits = fits && entry->shape[i] == 1;
+    return fits;
+}
+
+static int32_t attach_scale(const nst_tensor_list *list, nst_conv_match *conv, nst_error *error)
+{
+    const char *name = conv->weight->name;
+    if (conv->weight->dtype != NST_DTYPE_I8) return NST_OK;
+    for (size_t i = 0; i < list->count && !conv->scale; i++)
+        if (is_scale_of(list->entries[i].name, name)) conv->scale = &list->entries[i];
+    if (!conv->scale)
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
+                        "'%s' holds 8-bit integers, but there is no '%.*sscale' of %zu values to multiply them with", name,
+                        (int)parent_length(name), name, conv->out_channels);
+    if (!is_per_channel(conv->scale, conv->out_channels))
+        return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "'%s' must have one value for each of the %zu output channels of '%s'",
+                        conv->scale->name, conv->out_channels, name);
+    if (is_float(conv->scale)) return NST_OK;
+    return nst_fail(error, NST_ERR_UNSUPPORTED, "'%s' holds neither float32, float64, float16 nor bfloat16", conv->scale->name);
+}
+
+static bool serves(const nst_conv_match *conv, const nst_tensor_entry *entry)
+{
+    return conv->bias == entry || conv->scale == entry;
+}
+
+static bool is_used(const nst_match *match, const nst_tensor_entry *entry)
+{
+    for (size_t i = 0; i < match->count; i++)
+        if (serves(&match->convs[i], entry)) return true;
+    return serves(&match->input, entry);
 }
 
 /* The vector that lies beside the kernel in the same module and has most of the name in common; where names have no modules and
- * leave a tie, the tensor after the kernel. */
-static const nst_tensor_entry *find_bias(const nst_tensor_list *list, const nst_match *match, size_t convs,
-                                         const nst_conv_match *conv)
+ * leave a tie, the tensor after the kernel and its scale. */
+static const nst_tensor_entry *find_bias(const nst_tensor_list *list, const nst_match *match, const nst_conv_match *conv)
 {
     const char *name = conv->weight->name;
     const nst_tensor_entry *best = NULL, *next = conv->weight + 1;
@@ -240,28 +283,45 @@ static const nst_tensor_entry *find_bias(const nst_tensor_list *list, const nst_
         const nst_tensor_entry *entry = &list->entries[i];
         size_t common = common_length(name, entry->name);
         if (entry->rank != 1 || entry->shape[0] != conv->out_channels || common < parent) continue;
-        if (parent_length(entry->name) != parent || is_used(match, convs, entry)) continue;
+        if (parent_length(entry->name) != parent || is_used(match, entry)) continue;
         tie = best && (common == longest || (tie && common < longest));
         if (!best || common > longest) best = entry, longest = common;
     }
     if (best && !tie) return best;
+    if (next == conv->scale) next++;
     if (next >= list->entries + list->count || next->rank != 1 || next->shape[0] != conv->out_channels) return NULL;
-    return is_used(match, convs, next) ? NULL : next;
+    return is_used(match, next) ? NULL : next;
 }
 
-static int32_t attach_bias(const nst_tensor_list *list, const nst_match *match, size_t convs, nst_conv_match *conv,
-                           nst_error *error)
+static int32_t attach_bias(const nst_tensor_list *list, const nst_match *match, nst_conv_match *conv, nst_error *error)
 {
-    conv->bias = find_bias(list, match, convs, conv);
-    if (conv->out_channels == 0 || conv->out_channels > MAX_CHANNELS)
-        return nst_fail(error, NST_ERR_LIMIT, "'%s' has %zu channels; 1 to %d are supported", conv->weight->name,
-                        conv->out_channels, MAX_CHANNELS);
+    conv->bias = find_bias(list, match, conv);
     if (!conv->bias)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "no bias of %zu values for '%s'", conv->out_channels, conv->weight->name);
-    if (conv->weight->dtype == NST_DTYPE_OTHER || conv->bias->dtype == NST_DTYPE_OTHER)
-        return nst_fail(error, NST_ERR_UNSUPPORTED, "'%s' or its bias holds neither float32, float64, float16 nor bfloat16",
-                        conv->weight->name);
-    return NST_OK;
+    if ((is_float(conv->weight) || conv->scale) && is_float(conv->bias)) return NST_OK;
+    return nst_fail(error, NST_ERR_UNSUPPORTED, "'%s' or its bias holds neither float32, float64, float16 nor bfloat16",
+                    conv->weight->name);
+}
+
+static int32_t check_width(const nst_conv_match *conv, nst_error *error)
+{
+    if (conv->out_channels > 0 && conv->out_channels <= MAX_CHANNELS) return NST_OK;
+    return nst_fail(error, NST_ERR_LIMIT, "'%s' has %zu channels; 1 to %d are supported", conv->weight->name, conv->out_channels,
+                    MAX_CHANNELS);
+}
+
+/* All scales before the first bias: a vector beside a kernel may be either. */
+static int32_t attach_vectors(const nst_tensor_list *list, nst_match *match, nst_error *error)
+{
+    nst_conv_match *convs[NST_MAX_CONVS + 1];
+    size_t count = 0;
+    int32_t status = NST_OK;
+    if (match->input.weight) convs[count++] = &match->input;
+    for (size_t i = 0; i < match->count; i++) convs[count++] = &match->convs[i];
+    for (size_t i = 0; status >= 0 && i < count; i++) status = check_width(convs[i], error);
+    for (size_t i = 0; status >= 0 && i < count; i++) status = attach_scale(list, convs[i], error);
+    for (size_t i = 0; status >= 0 && i < count; i++) status = attach_bias(list, match, convs[i], error);
+    return status;
 }
 
 /* A bias whose kernel is not there betrays a damaged file. */
@@ -294,7 +354,5 @@ int32_t nst_match_vgg(const nst_tensor_list *list, const nst_container *containe
     memcpy(out->convs, found.kernels, found.count * sizeof out->convs[0]);
     out->input = found.input;
     out->count = found.count;
-    if (out->input.weight) status = attach_bias(list, out, 0, &out->input, error);
-    for (size_t i = 0; status >= 0 && i < out->count; i++) status = attach_bias(list, out, i, &out->convs[i], error);
-    return status;
+    return attach_vectors(list, out, error);
 }

@@ -6,6 +6,7 @@
 
 typedef struct nst_conv_match {
     const nst_tensor_entry *weight, *bias;
+    const nst_tensor_entry *scale; /* for a kernel of 8-bit integers: one factor per output channel; else NULL */
     size_t in_channels, out_channels, size;
 } nst_conv_match;
 

@@ -41,7 +41,9 @@ static int32_t read_tensors(const nst_bytes *bytes, const nst_container *contain
     status = container->list(bytes, &list, error);
     if (status >= 0) status = nst_match_vgg(&list, container, &match, error);
     if (status >= 0) status = nst_weights_load(bytes, &match, container->kernels_are_hwio, out, error);
-    if (status >= 0) status = nst_weights_decide(out, &list, bytes, error);
+    out->metadata = list.metadata;
+    list.metadata = (nst_metadata){NULL, 0};
+    if (status >= 0) status = nst_weights_decide(out, bytes, error);
     nst_tensor_list_clear(&list);
     return status;
 }

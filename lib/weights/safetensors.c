@@ -18,7 +18,7 @@ static const struct {
     size_t bits;
 } dtypes[] = {{"F32", NST_DTYPE_F32, 32},      {"F64", NST_DTYPE_F64, 64},      {"F16", NST_DTYPE_F16, 16},
               {"BF16", NST_DTYPE_BF16, 16},    {"BOOL", NST_DTYPE_OTHER, 8},    {"U8", NST_DTYPE_OTHER, 8},
-              {"I8", NST_DTYPE_OTHER, 8},      {"F8_E4M3", NST_DTYPE_OTHER, 8}, {"F8_E5M2", NST_DTYPE_OTHER, 8},
+              {"I8", NST_DTYPE_I8, 8},         {"F8_E4M3", NST_DTYPE_OTHER, 8}, {"F8_E5M2", NST_DTYPE_OTHER, 8},
               {"F8_E8M0", NST_DTYPE_OTHER, 8}, {"U16", NST_DTYPE_OTHER, 16},    {"I16", NST_DTYPE_OTHER, 16},
               {"U32", NST_DTYPE_OTHER, 32},    {"I32", NST_DTYPE_OTHER, 32},    {"U64", NST_DTYPE_OTHER, 64},
               {"I64", NST_DTYPE_OTHER, 64},    {"C64", NST_DTYPE_OTHER, 64}};
@@ -155,21 +155,41 @@ static int32_t read_entry(const char *name, const json_t *value, nst_tensor_entr
     return NST_OK;
 }
 
-/* Long values are cut here; nst_safetensors_metadata() gives them whole. */
-static int32_t read_metadata(const json_t *object, nst_tensor_list *list, nst_error *error)
+static int32_t check_metadata(const json_t *object, size_t *kept_bytes, nst_error *error)
 {
-    size_t kept = json_object_size(object) < MAX_METADATA ? json_object_size(object) : MAX_METADATA;
+    size_t kept = 0;
     const char *key;
     json_t *value;
     if (!json_is_object(object)) return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: __metadata__ is not an object");
-    list->metadata = nst_alloc_zero(&list->ctx->memory, kept * sizeof *list->metadata);
-    if (!list->metadata) return nst_fail_nomem(error, "metadata");
     json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
         if (!json_is_string(value))
             return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "safetensors: metadata '%s' is not a string", key);
-        if (list->metadata_count == kept) continue;
-        strncpy(list->metadata[list->metadata_count][0], key, 255);
-        strncpy(list->metadata[list->metadata_count++][1], json_string_value(value), 255);
+        if (kept++ < MAX_METADATA) *kept_bytes += strlen(key) + json_string_length(value) + 2; /* less than the header has */
+    }
+    return NST_OK;
+}
+
+static char *append_text(char *to, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    memcpy(to, text, size);
+    return to + size;
+}
+
+static int32_t read_metadata(const json_t *object, nst_metadata *metadata, nst_ctx *ctx, nst_error *error)
+{
+    size_t bytes = 0;
+    const char *key;
+    json_t *value;
+    char *to;
+    int32_t status = check_metadata(object, &bytes, error);
+    if (status < 0) return status;
+    to = metadata->texts = nst_alloc(&ctx->memory, bytes + 1); /* there may be none */
+    if (!to) return nst_fail_nomem(error, "metadata");
+    json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+        if (metadata->count == MAX_METADATA) break;
+        to = append_text(append_text(to, key), json_string_value(value));
+        metadata->count++;
     }
     return NST_OK;
 }
@@ -181,7 +201,7 @@ static int32_t read_entries(json_t *root, nst_tensor_list *list, nst_error *erro
     json_object_foreach (root, key, value) {
         int32_t status;
         if (strcmp(key, "__metadata__") == 0) {
-            status = read_metadata(value, list, error);
+            status = read_metadata(value, &list->metadata, list->ctx, error);
         } else {
             nst_tensor_entry *entry = nst_tensor_list_add(list);
             status = entry ? read_entry(key, value, entry, error) : nst_fail_nomem(error, "the list of tensors");

@@ -7,7 +7,7 @@
 #include "weights/topology.h"
 
 #define MAX_TENSORS (2 * (NST_MAX_CONVS + 1))
-#define MAX_PAIRS 10
+#define MAX_PAIRS 12
 
 typedef struct contents {
     const nst_weights *weights;
@@ -39,9 +39,24 @@ static void add_conv(contents *out, const char *layer, const nst_conv_weights *c
 
 static void add_pair(contents *out, const char *key, const char *value)
 {
-    if (!value[0]) return;
+    if (!value || !value[0]) return;
     out->metadata[out->pair_count][0] = key;
     out->metadata[out->pair_count++][1] = value;
+}
+
+static const char *find_license(const nst_metadata *metadata)
+{
+    const char *license = nst_metadata_find(metadata, "license");
+    return license ? license : nst_metadata_find(metadata, "licence");
+}
+
+/* What whoever has the numbers must be able to learn, however often they were converted. */
+static void add_provenance(contents *out, const char *license)
+{
+    static const char *const keys[] = {"origin", "training", "teacher"};
+    const nst_metadata *metadata = &out->weights->metadata;
+    add_pair(out, "license", license ? license : find_license(metadata));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) add_pair(out, keys[i], nst_metadata_find(metadata, keys[i]));
 }
 
 static void add_tensors(contents *out)
@@ -73,12 +88,13 @@ int32_t nst_weights_write(const nst_weights *weights, const char *path, nst_prep
     contents out = {.weights = weights};
     char source[sizeof weights->source];
     const char *slash = strrchr(weights->source, '/'); /* folders are nobody's business */
+    const char *first = nst_metadata_find(&weights->metadata, "source"); /* of a file that was converted before */
     nst_preprocessing known = weights->preprocessing;
     if (known != NST_PREPROCESSING_UNKNOWN && preprocessing != NST_PREPROCESSING_UNKNOWN && preprocessing != known)
         return nst_fail(error, NST_ERR_INVALID_ARG, "these weights are known to expect the preprocessing '%s', not '%s'",
                         nst_preprocessing_name(known), nst_preprocessing_name(preprocessing));
     if (known == NST_PREPROCESSING_UNKNOWN) known = preprocessing;
-    snprintf(source, sizeof source, "%s", weights->origin[0] ? weights->origin : slash ? slash + 1 : weights->source);
+    snprintf(source, sizeof source, "%s", first && first[0] ? first : slash ? slash + 1 : weights->source);
     make_ascii(source);
     add_tensors(&out);
     add_pair(&out, "format", "nst-weights-1");
@@ -88,6 +104,6 @@ int32_t nst_weights_write(const nst_weights *weights, const char *path, nst_prep
     add_pair(&out, "padding", nst_padding_name(weights->padding));
     add_pair(&out, "fingerprint", weights->fingerprint);
     add_pair(&out, "source", source);
-    add_pair(&out, "license", license ? license : weights->license);
+    add_provenance(&out, license);
     return nst_file_replace(weights->ctx, path, overwrite, produce, &out, error);
 }

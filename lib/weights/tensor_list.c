@@ -11,7 +11,7 @@ void nst_tensor_list_init(nst_tensor_list *list, nst_ctx *ctx)
 void nst_tensor_list_clear(nst_tensor_list *list)
 {
     nst_free(&list->ctx->memory, list->entries);
-    nst_free(&list->ctx->memory, list->metadata);
+    nst_free(&list->ctx->memory, list->metadata.texts);
     nst_tensor_list_init(list, list->ctx);
 }
 
@@ -35,9 +35,13 @@ const nst_tensor_entry *nst_tensor_list_find(const nst_tensor_list *list, const 
     return NULL;
 }
 
-const char *nst_tensor_list_metadata(const nst_tensor_list *list, const char *key)
+const char *nst_metadata_find(const nst_metadata *metadata, const char *key)
 {
-    for (size_t i = 0; i < list->metadata_count; i++)
-        if (strcmp(list->metadata[i][0], key) == 0) return list->metadata[i][1];
+    const char *at = metadata->texts;
+    for (size_t i = 0; i < metadata->count; i++) {
+        const char *value = at + strlen(at) + 1;
+        if (strcmp(at, key) == 0) return value;
+        at = value + strlen(value) + 1;
+    }
     return NULL;
 }

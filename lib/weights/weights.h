@@ -1,7 +1,8 @@
 /* Weights: from a file's tensors to the convolutions of a VGG network.
  *
  *   container (safetensors.c, pth_zip.c, pth_legacy.c, h5.c)  ->  nst_tensor_list: names, shapes, dtype, where the bytes lie
- *   match.c: which tensors are the convolutions, by order and shape  ->  nst_weights: OIHW float32
+ *   match.c: which tensors are the convolutions, by order and shape
+ *   load.c: numbers of any kind, 8-bit integers times their scales too  ->  nst_weights: OIHW float32
  *   identity.c: fingerprints, known files, preprocessing and padding
  *
  * A new container: one file with an nst_container, one line in open.c.
@@ -19,7 +20,7 @@
 #define NST_MAX_RANK 8
 #define NST_MAX_TENSOR_NAME 128
 
-typedef enum nst_dtype { NST_DTYPE_F32, NST_DTYPE_F64, NST_DTYPE_F16, NST_DTYPE_BF16, NST_DTYPE_OTHER } nst_dtype;
+typedef enum nst_dtype { NST_DTYPE_F32, NST_DTYPE_F64, NST_DTYPE_F16, NST_DTYPE_BF16, NST_DTYPE_I8, NST_DTYPE_OTHER } nst_dtype;
 
 /* One tensor of a container: `offset` is where its little-endian, contiguous, row-major values begin in the file. */
 typedef struct nst_tensor_entry {
@@ -32,12 +33,19 @@ typedef struct nst_tensor_entry {
     uint32_t crc;
 } nst_tensor_entry;
 
+/* What a file says about itself: `count` pairs in one block, key NUL value NUL key NUL ... */
+typedef struct nst_metadata {
+    char *texts;
+    size_t count;
+} nst_metadata;
+
+const char *nst_metadata_find(const nst_metadata *metadata, const char *key); /* NULL: missing */
+
 typedef struct nst_tensor_list {
     nst_ctx *ctx;
     nst_tensor_entry *entries; /* in file order */
     size_t count, capacity;
-    char (*metadata)[2][256]; /* key, value; safetensors only */
-    size_t metadata_count;
+    nst_metadata metadata; /* safetensors only */
 } nst_tensor_list;
 
 void nst_tensor_list_init(nst_tensor_list *list, nst_ctx *ctx);
@@ -45,7 +53,6 @@ void nst_tensor_list_clear(nst_tensor_list *list);
 /* A zeroed entry to fill, or NULL. */
 nst_tensor_entry *nst_tensor_list_add(nst_tensor_list *list);
 const nst_tensor_entry *nst_tensor_list_find(const nst_tensor_list *list, const char *name);
-const char *nst_tensor_list_metadata(const nst_tensor_list *list, const char *key); /* NULL: missing */
 
 /* A file format. recognise() looks at the first `length` bytes (at most 64). list() fills the tensors. */
 typedef struct nst_container {
@@ -74,13 +81,15 @@ typedef struct nst_weights {
     size_t conv_count;
     nst_preprocessing preprocessing;
     nst_padding padding;     /* AUTO never: decided when loaded */
-    char name[64], fingerprint[72], license[256];
+    char name[64], fingerprint[72];
     char source[256]; /* what it was opened by */
-    char origin[256]; /* for a converted file: where its numbers came from */
+    nst_metadata metadata;
 } nst_weights;
 
 /* Reads the convolutions out of any known container; never executes anything. `label` stands in messages. */
 int32_t nst_weights_read(nst_ctx *ctx, const nst_bytes *bytes, const char *label, nst_weights *out, nst_error *error);
+/* The network that is compiled in. */
+int32_t nst_weights_builtin(nst_ctx *ctx, nst_weights *out, nst_error *error);
 int32_t nst_weights_untrained(nst_ctx *ctx, size_t width, uint64_t seed, nst_weights *out, nst_error *error);
 void nst_weights_clear(nst_weights *weights);
 

@@ -29,13 +29,26 @@ def network(seed=1):
     return state
 
 
-def safetensors(tensors, dtype="F32", metadata=None):
+def quantised(state):
+    """Kernels of 8-bit integers, and a scale per output channel in the two shapes that are found."""
+    tensors = {}
+    for number, (name, value) in enumerate(state.items()):
+        if value.ndim == 4:
+            scale = np.abs(value).max(axis=(1, 2, 3)) / np.float32(127)
+            tensors[name] = np.rint(value / scale[:, None, None, None]).astype("i1")
+            tensors[name.replace("weight", "scale")] = scale.reshape(-1, 1, 1, 1) if number == 0 else scale
+        else:
+            tensors[name] = value
+    return tensors
+
+
+def safetensors(tensors, dtype=None, metadata=None):
     header, data = {}, b""
     if metadata:
         header["__metadata__"] = metadata
     for name, value in tensors.items():
         raw = value.tobytes()
-        header[name] = {"dtype": dtype, "shape": list(value.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        header[name] = {"dtype": dtype or {"f": "F32", "i": "I8"}[value.dtype.kind], "shape": list(value.shape), "data_offsets": [len(data), len(data) + len(raw)]}
         data += raw
     text = json.dumps(header, separators=(",", ":")).encode()
     return struct.pack("<Q", len(text)) + text + data
@@ -55,6 +68,7 @@ def write_safetensors():
     write("safetensors", "f16", safetensors({k: v.astype("<f2") for k, v in state.items()}, "F16"))
     write("safetensors", "f64", safetensors({k: v.astype("<f8") for k, v in state.items()}, "F64"))
     write("safetensors", "bf16", safetensors({k: (v.view("<u4") >> 16).astype("<u2") for k, v in state.items()}, "BF16"))
+    write("safetensors", "int8", safetensors(quantised(state)))
     extra = {"0.weight": np.ones((3, 3, 1, 1), "<f4"), "0.bias": np.ones(3, "<f4"), "head.fc1.weight": np.ones((2, 4, 2, 2), "<f4"),
              "head.fc1.bias": np.ones(2, "<f4")}
     write("safetensors", "input", safetensors({**extra, **state}))

@@ -129,8 +129,8 @@ static void entries_in_the_order_of_the_data(void **state)
     assert_int_equal(list.entries[1].offset, file.length - 8);
     assert_int_equal(list.entries[1].rank, 2);
     assert_int_equal(list.entries[1].shape[1], 2);
-    assert_string_equal(nst_tensor_list_metadata(&list, "x"), "y");
-    assert_null(nst_tensor_list_metadata(&list, "z"));
+    assert_string_equal(nst_metadata_find(&list.metadata, "x"), "y");
+    assert_null(nst_metadata_find(&list.metadata, "z"));
     assert_ptr_equal(nst_tensor_list_find(&list, "b"), &list.entries[1]);
     assert_null(nst_tensor_list_find(&list, "c"));
     nst_tensor_list_clear(&list);
@@ -153,7 +153,7 @@ static void much_metadata(void **state)
     blob_put_number(&file, header.length, 8);
     blob_put(&file, header.data, header.length);
     assert_int_equal(list_blob(*state, &file, &list, NULL), NST_OK);
-    assert_true(list.metadata_count <= 64);
+    assert_true(list.metadata.count <= 64);
     nst_tensor_list_clear(&list);
     blob_free(&header);
     blob_free(&file);
