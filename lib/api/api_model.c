@@ -132,6 +132,11 @@ int32_t nst_model_get_info(const nst_model *model, nst_model_info *info)
     return nst_abi_write(info, &own, sizeof own, NST_MODEL_INFO_FIRST_SIZE);
 }
 
+const char *nst_model_get_metadata(const nst_model *model, const char *key)
+{
+    return model && key ? nst_metadata_find(&model->weights.metadata, key) : NULL;
+}
+
 uint32_t nst_model_layer_count(const nst_model *model)
 {
     return model ? (uint32_t)model->layer_count : 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weights/builtin.h"
 #include "weights/weights.h"
 
 #define PATH_CAPACITY 4096
@@ -138,15 +139,28 @@ static void offer_known(search *s, int known)
     offer_keras(s, known);
 }
 
+static bool needs_no_file(const char *name)
+{
+    return strcmp(name, "builtin") == 0 || strcmp(name, "untrained") == 0;
+}
+
+/* Such a name stands for itself, and is always there. */
+static void offer_name(search *s, const char *name)
+{
+    if (!s->stopped) s->callback(s->user, name, 1, strcmp(name, "builtin") == 0 ? nst_builtin_length : 0);
+}
+
 int32_t nst_weights_candidates(nst_ctx *ctx, const char *name, nst_weights_fn callback, void *user, nst_error *error)
 {
     search s = {.ctx = ctx, .callback = callback, .user = user};
     const char *chosen = name ? name : environment("NST_WEIGHTS");
     (void)error;
-    if (chosen && strcmp(chosen, "untrained") == 0) return NST_OK;
-    if (chosen && find_published(chosen) < 0) offer(&s, chosen);
-    else if (chosen) offer_known(&s, find_published(chosen));
-    if (!name && (!chosen || find_published(chosen) < 0)) offer_known(&s, find_published("vgg19"));
+    if (chosen && needs_no_file(chosen)) offer_name(&s, chosen);
+    else if (chosen && find_published(chosen) >= 0) offer_known(&s, find_published(chosen));
+    else if (chosen) offer(&s, chosen);
+    if (chosen) return NST_OK;
+    offer_known(&s, find_published("vgg19"));
+    offer_name(&s, "builtin");
     return NST_OK;
 }
 
@@ -166,30 +180,42 @@ static int32_t open_file(nst_ctx *ctx, const char *path, nst_weights *out, nst_e
     if (status < 0) return status;
     status = nst_weights_read(ctx, &bytes, path, out, error);
     nst_bytes_close(&bytes);
-    if (status >= 0) nst_log(ctx, NST_LOG_INFO, "weights: %s%s%s", path, out->name[0] ? ", " : "", out->name);
     return status;
 }
 
-static int32_t open_untrained(nst_ctx *ctx, bool asked_for, nst_weights *out, nst_error *error)
+static int32_t open_chosen(nst_ctx *ctx, const char *path, nst_weights *out, nst_error *error)
 {
-    if (asked_for) nst_log(ctx, NST_LOG_INFO, "weights: untrained (seeded random filters)");
-    else nst_log(ctx, NST_LOG_WARNING, "no VGG weights found: untrained filters are used and the picture is only a rough one; "
-                                       "see 'nst weights' or docs/weights.md");
-    return nst_weights_untrained(ctx, UNTRAINED_WIDTH, 0, out, error);
+    if (strcmp(path, "builtin") == 0) return nst_weights_builtin(ctx, out, error);
+    if (strcmp(path, "untrained") == 0) return nst_weights_untrained(ctx, UNTRAINED_WIDTH, 0, out, error);
+    return open_file(ctx, path, out, error);
+}
+
+/* One line: which network it is, and where nobody said, why that one. */
+static void tell(const nst_weights *weights, bool by_default)
+{
+    bool builtin = strcmp(weights->source, "builtin") == 0;
+    bool named = weights->name[0] && strcmp(weights->name, weights->source) != 0;
+    const char *why = builtin ? ", as no VGG-19 was found" : ", the first VGG-19 found; 'builtin' is the library's own network";
+    nst_log(weights->ctx, NST_LOG_INFO, "weights: %s%s%s%s", weights->source, named ? ", " : "", named ? weights->name : "",
+            by_default ? why : "");
 }
 
 int32_t nst_weights_open(nst_ctx *ctx, const char *name, nst_weights *out, nst_error *error)
 {
-    const char *chosen = name ? name : environment("NST_WEIGHTS");
-    char path[PATH_CAPACITY] = "";
+    const char *chosen = name ? name : environment("NST_WEIGHTS"), *path = chosen;
+    char found[PATH_CAPACITY] = "";
+    int32_t status;
     *out = (nst_weights){.ctx = ctx};
-    if (chosen && strcmp(chosen, "untrained") == 0) return open_untrained(ctx, true, out, error);
-    if (chosen && find_published(chosen) < 0) return open_file(ctx, chosen, out, error);
-    nst_weights_candidates(ctx, chosen ? chosen : "vgg19", take_first, path, error);
-    if (path[0]) return open_file(ctx, path, out, error);
-    if (!chosen) return open_untrained(ctx, false, out, error);
-    return nst_fail(error, NST_ERR_NOT_FOUND,
-                    "no file for '%s' in any of the places where weights are looked for; 'nst weights list' "
-                    "shows them",
-                    chosen);
+    if (!chosen || find_published(chosen) >= 0) {
+        nst_weights_candidates(ctx, chosen, take_first, found, error);
+        path = found;
+    }
+    if (!path[0])
+        return nst_fail(error, NST_ERR_NOT_FOUND,
+                        "no file for '%s' in any of the places where weights are looked for; 'nst weights list' "
+                        "shows them",
+                        chosen);
+    status = open_chosen(ctx, path, out, error);
+    if (status >= 0) tell(out, !chosen);
+    return status;
 }

@@ -352,9 +352,15 @@ static void be_too_wide(network *net)
     add_conv(net, "a.weight", "a.bias", 3, 5000);
 }
 
-static void be_quantised(network *net)
+static void be_quantised_without_scales(network *net)
 {
     net->tensors[4].dtype = "I8";
+    net->tensors[4].bytes /= 4;
+}
+
+static void be_unsigned(network *net)
+{
+    net->tensors[4].dtype = "U8";
     net->tensors[4].bytes /= 4;
 }
 
@@ -375,7 +381,9 @@ static const struct {
     {transpose, NST_ERR_WEIGHTS_FORMAT, "(3, 3, 8, 8): the kernels are stored in another order"},
     {take_gray_images, NST_ERR_WEIGHTS_FORMAT, "but the image gives 3"},
     {be_too_wide, NST_ERR_LIMIT, "5000 channels"},
-    {be_quantised, NST_ERR_UNSUPPORTED, "'features.5.weight'"},
+    {be_quantised_without_scales, NST_ERR_WEIGHTS_FORMAT,
+     "'features.5.weight' holds 8-bit integers, but there is no 'features.5.scale' of 3 values"},
+    {be_unsigned, NST_ERR_UNSUPPORTED, "'features.5.weight'"},
 };
 
 static void wrong_networks_get_a_diagnosis(void **state)
@@ -482,7 +490,7 @@ static void metadata_decides(void **state)
         read_weights(*state, &file, &weights);
         assert_int_equal(weights.preprocessing, cases[i].expected[0]);
         assert_int_equal(weights.padding, cases[i].expected[1]);
-        assert_string_equal(weights.license, "CC?BY");
+        assert_string_equal(nst_metadata_find(&weights.metadata, "license"), "CC\nBY");
         nst_weights_clear(&weights);
         blob_free(&file);
     }
@@ -561,8 +569,11 @@ static void saved_models_come_back(void **state)
     assert_int_equal(b.preprocessing, NST_PREPROCESSING_UNIT);
     assert_int_equal(b.has_input_convolution, 1);
     assert_int_equal(b.parameters, 330);
-    assert_string_equal(again->weights.origin, "weights in memory");
-    assert_string_equal(again->weights.license, "made up \xc3\xa9");
+    assert_string_equal(nst_model_get_metadata(again, "source"), "weights in memory");
+    assert_string_equal(nst_model_get_metadata(again, "license"), "made up \xc3\xa9");
+    assert_string_equal(nst_model_get_metadata(again, "fingerprint"), b.fingerprint);
+    assert_null(nst_model_get_metadata(again, "teacher"));
+    assert_null(nst_model_get_metadata(model, "license"));
     nst_model_unref(model);
     nst_model_unref(again);
     blob_free(&file);
@@ -765,6 +776,30 @@ static void environment_moves_the_folders(void **state)
     clean_environment();
 }
 
+/* What is used when nobody says is the first candidate that exists. */
+static void names_without_files_are_candidates(void **state)
+{
+    static const char *const names[] = {"builtin", "untrained"};
+    seen s = {.count = 0}, vgg19 = {.count = 0};
+    clean_environment();
+    assert_int_equal(nst_weights_search(*state, NULL, remember, &s), NST_OK);
+    assert_int_equal(nst_weights_search(*state, "vgg19", remember, &vgg19), NST_OK);
+    assert_int_equal(s.count, vgg19.count + 1);
+    assert_int_equal(position_of(&s, " builtin"), vgg19.count);
+    assert_true(s.paths[vgg19.count][0] > '0'); /* its size */
+    for (int i = 0; i < 2; i++) {
+        s.count = 0;
+        assert_int_equal(nst_weights_search(*state, names[i], remember, &s), NST_OK);
+        assert_int_equal(s.count, 1);
+        assert_non_null(strstr(s.paths[0], names[i]));
+    }
+    setenv("NST_WEIGHTS", "vgg16", 1); /* that or an error: nothing takes its place */
+    s.count = 0;
+    assert_int_equal(nst_weights_search(*state, NULL, remember, &s), NST_OK);
+    assert_int_equal(position_of(&s, "builtin"), -1);
+    clean_environment();
+}
+
 static void expect_name(nst_ctx *ctx, const char *name, const char *source)
 {
     nst_model *model;
@@ -783,7 +818,8 @@ static void opening_by_name(void **state)
     const char *path = in_folder(".local/share/nst/vgg19.pth"); /* the ending says nothing */
     clean_environment();
     make_folders(path);
-    expect_name(*state, NULL, "untrained");
+    expect_name(*state, NULL, "builtin");
+    expect_name(*state, "builtin", "builtin");
     expect_name(*state, "untrained", "untrained");
     assert_int_equal(nst_model_open(*state, "vgg19", &model), NST_ERR_NOT_FOUND);
     assert_null(model);
@@ -792,6 +828,9 @@ static void opening_by_name(void **state)
     expect_name(*state, NULL, ".local/share/nst/vgg19.pth");
     expect_name(*state, "vgg19", ".local/share/nst/vgg19.pth");
     expect_name(*state, path, ".local/share/nst/vgg19.pth");
+    expect_name(*state, "builtin", "builtin");
+    setenv("NST_WEIGHTS", "builtin", 1);
+    expect_name(*state, NULL, "builtin");
     setenv("NST_WEIGHTS", "untrained", 1);
     expect_name(*state, NULL, "untrained");
     setenv("NST_WEIGHTS", "vgg19", 1);
@@ -885,10 +924,13 @@ static void arguments(void **state)
     assert_int_equal(nst_model_save(NULL, "x", 0, NULL, 0), NST_ERR_INVALID_ARG);
     assert_int_equal(nst_model_layer_count(NULL), 0);
     assert_null(nst_model_layer_name(NULL, 0));
+    assert_null(nst_model_get_metadata(NULL, "license"));
     assert_int_equal(nst_model_layer_channels(NULL, 0), 0);
     assert_null(nst_model_ref(NULL));
     nst_model_unref(NULL);
     assert_int_equal(nst_model_new_untrained(*state, 1, 1, &model), NST_OK);
+    assert_null(nst_model_get_metadata(model, "license"));
+    assert_null(nst_model_get_metadata(model, NULL));
     assert_ptr_equal(nst_model_ref(model), model);
     nst_model_unref(model);
     assert_int_equal(nst_model_get_info(model, NULL), NST_ERR_INVALID_ARG);
@@ -971,6 +1013,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(untrained_filters_are_he_scaled, new_ctx, free_ctx),
         cmocka_unit_test_setup_teardown(candidates_in_order, new_ctx, free_ctx),
         cmocka_unit_test_setup_teardown(environment_moves_the_folders, new_ctx, free_ctx),
+        cmocka_unit_test_setup_teardown(names_without_files_are_candidates, new_ctx, free_ctx),
         cmocka_unit_test_setup_teardown(opening_by_name, new_ctx, free_ctx),
         cmocka_unit_test_setup_teardown(readers, new_ctx, free_ctx),
         cmocka_unit_test_setup_teardown(limits, new_ctx, free_ctx),

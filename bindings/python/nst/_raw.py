@@ -609,6 +609,7 @@ PROTOTYPES: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "nst_model_ref": (POINTER(nst_model), (POINTER(nst_model),)),
     "nst_model_unref": (None, (POINTER(nst_model),)),
     "nst_model_get_info": (c_int32, (POINTER(nst_model), POINTER(nst_model_info))),
+    "nst_model_get_metadata": (c_char_p, (POINTER(nst_model), c_char_p)),
     "nst_model_layer_count": (c_uint32, (POINTER(nst_model),)),
     "nst_model_layer_name": (c_char_p, (POINTER(nst_model), c_uint32)),
     "nst_model_layer_channels": (c_uint32, (POINTER(nst_model), c_uint32)),
