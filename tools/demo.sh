@@ -12,7 +12,7 @@ ninja -C build
 examples=docs/examples/pictures
 picture=$PWD/build/demo.png
 echo "Stylising $examples/scene.jpg after $examples/pattern.jpg."
-echo "The network has untrained, seeded filters; a VGG-19 (see docs/weights.md) gives the real thing."
+echo "The network is the small one in the library; docs/weights.md says how to use a VGG-19."
 build/tools/nst stylize $examples/scene.jpg $examples/pattern.jpg -o "$picture" --overwrite \
-    --weights untrained --size 512 --iterations 60 --alpha 1 --beta 10000 --tv 0 --pooling average
+    --weights builtin --size 512 --iterations 60
 echo "$picture"

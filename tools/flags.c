@@ -11,8 +11,8 @@ const cli_flag cli_flags[FLAG_COUNT] = {
     {"content", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose content the result should have."},
     {"style", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose style the result should have."},
     {"weights", 'w', CMD_PICTURES | CMD_BENCH | CMD_MEASURE, VALUE_FILE, "FILE|NAME", "", 0, 0,
-     "The network: a .safetensors, .pth or .h5 file, or a name: vgg19, vgg16, untrained. Without it $NST_WEIGHTS, then the first "
-     "vgg19 found where 'nst weights' looks, then untrained."},
+     "The network: a .safetensors, .pth or .h5 file, or a name: vgg19, vgg16, builtin, untrained. Without it $NST_WEIGHTS, then the "
+     "first vgg19 found where 'nst weights' looks, then builtin, the small network in the library."},
     {"params", 0, CMD_PICTURES | CMD_BENCH | CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0,
      "Options from a JSON file, or those stored in a PNG that nst wrote. Flags on the command line override them."},
     {"layers", 0, CMD_RECONSTRUCT, VALUE_TEXT, "LIST", "", 0, 0,

@@ -17,7 +17,7 @@ const char *const help_exit_codes[][2] = {
 };
 
 const char *const help_environment[][2] = {
-    {"NST_WEIGHTS", "the weights file to use when --weights is not given"},
+    {"NST_WEIGHTS", "the weights file, or the name of a network, to use when --weights is not given"},
     {"NST_CPU", "the highest level of processor instructions to use, for tests"},
     {"XDG_DATA_HOME, XDG_CACHE_HOME, HF_HUB_CACHE, HF_HOME, TORCH_HOME, KERAS_HOME",
      "folders in which weights are looked for; 'nst weights' lists the places"},

@@ -30,6 +30,21 @@ static void print_safely(const char *text)
     for (; *text; text++) putchar((unsigned char)*text < 32 || *text == 127 ? '?' : *text);
 }
 
+/* Lines after the first are indented, so that none of them looks like a fact of ours. */
+static void tell_foreign(const facts *out, const char *name, const char *value)
+{
+    if (out->json) {
+        jw_text(out->json, name, value);
+        return;
+    }
+    printf("%-15s", name);
+    for (; *value; value++) {
+        if (*value == '\n') printf("\n%15s", "");
+        else print_safely((const char[]){*value, '\0'});
+    }
+    putchar('\n');
+}
+
 static void print_scalar(const json_t *value)
 {
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
@@ -192,6 +207,30 @@ static bool info_checkpoint(const facts *out, const char *path)
 
 /* ---- weights ---- */
 
+/* The channels of every convolution. */
+static void tell_widths(const facts *out, const nst_model *model)
+{
+    char text[256] = "[";
+    size_t used = 1;
+    uint32_t layers = nst_model_layer_count(model);
+    for (uint32_t i = 0; i < layers && used < sizeof text - 16; i++)
+        if (strncmp(nst_model_layer_name(model, i), "conv", 4) == 0)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%u", used > 1 ? ", " : "", nst_model_layer_channels(model, i));
+    text[used] = ']';
+    if (out->json) jw_raw(out->json, "widths", text);
+    else printf("%-15s%.*s\n", "widths", (int)used - 1, text + 1);
+}
+
+/* What the file says about itself. */
+static void tell_provenance(const facts *out, const nst_model *model)
+{
+    static const char *const keys[] = {"origin", "training", "teacher", "license"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *text = nst_model_get_metadata(model, keys[i]);
+        if (text && *text) tell_foreign(out, keys[i], text);
+    }
+}
+
 static int32_t info_weights(const facts *out, nst_ctx *ctx, const char *path)
 {
     static const char *const preprocessings[] = {"unknown", "torch", "caffe", "unit"};
@@ -208,6 +247,7 @@ static int32_t info_weights(const facts *out, nst_ctx *ctx, const char *path)
     tell(out, "architecture", info.architecture);
     tell(out, "known as", *info.name ? info.name : "unknown");
     tell_int(out, "convolutions", info.convolutions);
+    tell_widths(out, model);
     tell_int(out, "parameters", (int64_t)info.parameters);
     if (layers > 0) tell(out, "last layer", nst_model_layer_name(model, layers - 1));
     tell(out, "input conv", info.has_input_convolution ? "yes" : "no");
@@ -215,6 +255,7 @@ static int32_t info_weights(const facts *out, nst_ctx *ctx, const char *path)
          info.preprocessing >= 0 && info.preprocessing <= 3 ? preprocessings[info.preprocessing] : "unknown");
     tell(out, "padding", info.padding >= 0 && info.padding <= 3 ? paddings[info.padding] : "unknown");
     tell(out, "fingerprint", info.fingerprint);
+    tell_provenance(out, model);
     nst_model_unref(model);
     return NST_OK;
 }

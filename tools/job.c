@@ -8,13 +8,20 @@
 
 #include "signals.h"
 
+/* Whoever makes pictures hears which network is in use: the library's only message at the level info. */
+static int32_t wanted_log_level(const cli_args *args)
+{
+    bool paints = cli_command_bit(args->command) & CMD_PICTURES;
+    return paints || args->values[FLAG_VERBOSE] ? NST_LOG_INFO : NST_LOG_WARNING;
+}
+
 int job_make_context(const cli_args *args, nst_ctx **ctx)
 {
     nst_ctx_config config;
     int32_t status;
     NST_INIT(config);
     config.threads = (int32_t)cli_int(args, FLAG_THREADS, 0);
-    config.log_level = args->values[FLAG_VERBOSE] ? NST_LOG_INFO : NST_LOG_WARNING;
+    config.log_level = wanted_log_level(args);
     config.log = say_log;
     config.max_pixels = (uint64_t)cli_int(args, FLAG_MAX_PIXELS, 0);
     status = nst_ctx_new(&config, ctx);
@@ -167,7 +174,7 @@ int job_load_model(cli_job *job)
     if (status >= 0) status = nst_model_get_info(job->model, &job->model_info);
     if (status == NST_ERR_NOT_FOUND) {
         say_error("%s", nst_ctx_error(job->ctx));
-        say_error("'nst weights' lists the places and where to get a file; --weights untrained works without one");
+        say_error("'nst weights' lists the places and where to get a file; --weights builtin works without one");
         return CLI_FORMAT;
     }
     if (status < 0) return cli_fail(status, nst_ctx_error(job->ctx));

@@ -32,18 +32,21 @@ const cli_command cli_commands[] = {
      "nst sweep photo.jpg painting.jpg -o grid.png --vary init=content,noise --vary seed=1,2\n",
      2, -1, "*", cli_sweep},
     {"weights", "[list | convert IN -o OUT | verify FILE]", "find, convert and check network weights",
-     "list, the default, shows where weights are looked for, which are there, and where to get them. convert writes the "
+     "list, the default, shows where weights are looked for, which are there, and where to get them; without any, the small network "
+     "in the library is used. convert writes the "
      "convolutions of any file that can be read as a small safetensors file. verify compares a file with the published ones.",
      "nst weights\n"
      "nst weights convert vgg19-dcbb9e9d.pth -o ~/.local/share/nst/vgg19.safetensors\n"
      "nst weights verify vgg19.safetensors\n",
      0, 2, "preprocessing", cli_weights},
-    {"info", "[FILE] [--json]", "say what a file is, or what this program is",
+    {"info", "[FILE|NAME] [--json]", "say what a file or a network is, or what this program is",
      "For a picture that nst wrote, prints the parameters and the result of the run; for other images, weights and "
-     "checkpoints, what they are or why they are refused. Without FILE, the version, what was built in, the processor and the "
+     "checkpoints, what they are or why they are refused; for builtin, the network in the library, and other files with metadata, "
+     "their origin, training data and licence too. Without FILE, the version, what was built in, the processor and the "
      "weights found.",
      "nst info out.png\n"
-     "nst info vgg19.safetensors --json\n",
+     "nst info vgg19.safetensors --json\n"
+     "nst info builtin\n",
      0, 1, "", cli_info},
     {"options", "[--markdown | --man | --json | --completion bash|zsh|fish]", "print the table of options",
      "Prints every option with its default, range and meaning: as text, or as the source of the documentation and the "

@@ -89,6 +89,7 @@ void say_log(void *user, int32_t level, const char *message)
 {
     (void)user;
     if (level == NST_LOG_WARNING) say_warning("%s", message);
+    else if (level == NST_LOG_INFO) say_note("%s", message);
     else say_error("%s", message);
 }
 

@@ -51,17 +51,16 @@ static void print_sources(void)
         printf("\n  %s\n  %s bytes, %s\n  curl -L --create-dirs -o ~/.local/share/nst/%s \\\n    %s\n", sources[i].what,
                sources[i].size, sources[i].check, sources[i].keep_as, sources[i].url);
     printf("\nAny file with the convolutions of a VGG-19 or VGG-16 can be named with --weights FILE (.safetensors, .pth, .h5).\n"
-           "--weights untrained needs no file: random filters, for a rough picture.\n");
+           "--weights builtin needs none: a small network in the library ('nst info builtin').\n");
 }
 
 static int list_text(nst_ctx *ctx)
 {
     listing list = {NULL, false};
     int32_t status;
-    printf("Without --weights, the first of these files:\n");
+    printf("Without --weights, the first of these:\n");
     status = nst_weights_search(ctx, NULL, list_candidate, &list);
     if (status < 0) return cli_fail(status, nst_ctx_error(ctx));
-    if (!list.found) printf("None is there: untrained filters are used.\n");
     list.found = false;
     printf("\nFor --weights vgg16:\n");
     status = nst_weights_search(ctx, "vgg16", list_candidate, &list);

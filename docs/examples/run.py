@@ -33,7 +33,7 @@ def run_example(program, folder):
     name = pathlib.Path(program).name
     pictures, folder = folder, pathlib.Path(tempfile.mkdtemp(dir=folder))
     out = folder / (name if "sliders" in name else name + ".png")
-    environment = dict(os.environ, NST_WEIGHTS="untrained")
+    environment = dict(os.environ, NST_WEIGHTS="builtin")
     subprocess.run([program, pictures / "scene.png", pictures / "pattern.png", out, OPTIONS], check=True, env=environment)
     written = sorted(folder.glob(out.name + "*"))
     assert len(written) == (3 if "sliders" in name else 1), f"{name} wrote {written}"

@@ -195,7 +195,8 @@ static void tell(const nst_weights *weights, bool by_default)
 {
     bool builtin = strcmp(weights->source, "builtin") == 0;
     bool named = weights->name[0] && strcmp(weights->name, weights->source) != 0;
-    const char *why = builtin ? ", as no VGG-19 was found" : ", the first VGG-19 found; 'builtin' is the library's own network";
+    const char *why = builtin ? ", as no VGG-19 was found (see 'nst weights')"
+                              : ", the first VGG-19 found; 'builtin' is the library's own network";
     nst_log(weights->ctx, NST_LOG_INFO, "weights: %s%s%s%s", weights->source, named ? ", " : "", named ? weights->name : "",
             by_default ? why : "");
 }

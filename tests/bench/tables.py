@@ -63,7 +63,7 @@ class Measuring:
 
     def bench(self):
         steps = ["--steps", "2"] if self.arguments.quick else ["--steps", "10"]
-        weights = self.weights if self.weights.exists() else "untrained"
+        weights = self.weights if self.weights.exists() else "builtin"
         for level in self.levels():
             for threads in sorted({1, self.arguments.threads}):
                 self.call("nst-%s-%d" % (level, threads), self.nst, "bench", "--size", self.sizes["nst"], "--weights", weights, "--level",

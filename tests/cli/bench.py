@@ -5,7 +5,7 @@ from common import Case, main
 
 
 class Bench(Case):
-    tiny = ("--weights", "untrained", "--style-layers", "relu1_1,relu2_1", "--content-layers", "relu2_2", "--steps", "2", "--threads", "2")
+    tiny = ("--weights", "builtin", "--style-layers", "relu1_1,relu2_1", "--content-layers", "relu2_2", "--steps", "2", "--threads", "2")
 
     def test_every_size_is_measured(self):
         done = self.run_nst("bench", *self.tiny, "--size", "16,24", "--json", "bench.json")

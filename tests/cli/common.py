@@ -86,7 +86,7 @@ def finish(process):
 
 class Case(unittest.TestCase):
     """A test with its own folder that holds a content and a style picture; `small` makes a run take a moment."""
-    small = ("--weights", "untrained", "--size", "32", "--iterations", "3")
+    small = ("--weights", "builtin", "--size", "32", "--iterations", "3")
 
     def setUp(self):
         holder = tempfile.TemporaryDirectory(prefix="nst-cli-")

@@ -10,7 +10,7 @@ from kill_checkpoints import kill_many
 
 class Signals(Case):
     def long_run(self, *flags, size="48"):
-        return start(self.content, self.style, "-o", self.out, "--weights", "untrained", "--size", size, "--iterations", "100000", "--log",
+        return start(self.content, self.style, "-o", self.out, "--weights", "builtin", "--size", size, "--iterations", "100000", "--log",
                      "log.jsonl", *flags, cwd=self.dir)
 
     def test_one_signal_finishes_the_step_and_saves(self):

@@ -38,13 +38,7 @@ class Inputs(Case):
         self.refuse(*pair, "--weights", "missing.pth", code=3, says="missing.pth")
         done = self.refuse(*pair, "--weights", "vgg19", code=3, says="no file for 'vgg19'")
         self.assertIn("nst weights", done.stderr)
-        self.assertIn("untrained", done.stderr)
-
-    def test_without_any_weights_the_untrained_ones_are_used_and_it_says_so(self):
-        done = self.run_nst(self.content, self.style, "-o", self.out, "--size", "32", "--iterations", "1")
-        self.assertEqual(len([line for line in done.stderr.splitlines() if "untrained" in line]), 1)
-        self.assertEqual(self.info(self.out)["result"]["network"]["name"], "untrained")
-        self.assertNotIn("untrained", self.stylize("--overwrite").stderr)
+        self.assertIn("builtin", done.stderr)
 
     def test_parameters(self):
         for text, code, says in (("{", 3, "JSON"), ('{"alfa": 1}', 3, "alfa"), ('{"alpha": -1}', 3, "alpha"), ("[]", 3, "object")):
@@ -144,7 +138,7 @@ class Outputs(Case):
         folder, spare, log = self.dir / "folder", self.dir / "spare", self.dir / "log"
         folder.mkdir()
         spare.mkdir()
-        process = start(self.content, self.style, "-o", folder / "out.png", "--weights", "untrained", "--size", "48", "--iterations",
+        process = start(self.content, self.style, "-o", folder / "out.png", "--weights", "builtin", "--size", "48", "--iterations",
                         "100000", "--log", log, cwd=self.dir, env=environment(TMPDIR=str(spare)))
         wait_for_lines(process, log, 3)
         shutil.rmtree(folder)
@@ -157,7 +151,7 @@ class Outputs(Case):
         """RLIMIT_FSIZE: the write fails in the middle."""
         self.out.write_text("precious")
         command = 'ulimit -f 1; exec "$0" "$@"'
-        done = subprocess.run(["sh", "-c", command, NST, self.content, self.style, "-o", self.out, "--overwrite", "--weights", "untrained",
+        done = subprocess.run(["sh", "-c", command, NST, self.content, self.style, "-o", self.out, "--overwrite", "--weights", "builtin",
                                "--size", "96", "--init", "noise", "--iterations", "1"], stderr=subprocess.PIPE,
                               env=environment(TMPDIR=str(self.dir)), cwd=self.dir)
         self.assertEqual(done.returncode, 1, done.stderr)
@@ -192,15 +186,16 @@ class Weights(Case):
 
     def test_list_names_places_and_sources(self):
         text = self.run_nst("weights").stdout
-        for word in ("/nonexistent/.local/share/nst/vgg19.safetensors", "https://", "SHA-256", "untrained"):
+        for word in ("/nonexistent/.local/share/nst/vgg19.safetensors", "https://", "SHA-256", "used  builtin", "--weights builtin"):
             self.assertIn(word, text)
         self.assertEqual(self.run_nst("weights", "list").stdout, text)
 
     def test_list_as_json(self):
         table = json.loads(self.run_nst("weights", "--json").stdout)
         self.assertEqual(list(table), ["default", "vgg19", "vgg16", "sources"])
-        self.assertEqual(table["default"], table["vgg19"])
-        self.assertFalse(any(place["exists"] for place in table["default"]))
+        self.assertEqual(table["default"][:-1], table["vgg19"])
+        self.assertFalse(any(place["exists"] for place in table["vgg19"]))
+        self.assertEqual((table["default"][-1]["path"], table["default"][-1]["exists"]), ("builtin", True))
 
     def test_a_found_file_is_listed(self):
         folder = self.dir / "nst"
@@ -208,6 +203,7 @@ class Weights(Case):
         (folder / "vgg19.safetensors").write_text("x")
         done = self.run_nst("weights", env=environment(XDG_DATA_HOME=str(self.dir)))
         self.assertIn(f"used  {folder}/vgg19.safetensors", done.stdout)
+        self.assertIn("found builtin", done.stdout)
 
     def test_usage(self):
         for arguments in (["convert"], ["verify"], ["list", "x"], ["convert", self.content]):

@@ -49,13 +49,13 @@ class Pictures(Case):
     def test_start_from_a_file(self):
         start = self.dir / "start.png"
         write_png(start, 32, 24, lambda x, y: (200, 100, 50))
-        self.run_nst(self.content, self.style, "-o", self.out, "--init", "start.png", "--weights", "untrained", "--size", "32",
+        self.run_nst(self.content, self.style, "-o", self.out, "--init", "start.png", "--weights", "builtin", "--size", "32",
                      "--iterations", "0")
         rows = zlib.decompress(b"".join(body for kind, body in png_chunks(self.out.read_bytes()) if kind == b"IDAT"))
         self.assertEqual(len(rows), 24 * (1 + 3 * 32))
         self.assertEqual(self.info(self.out)["params"]["init"], "image")
         self.run_nst(self.content, self.style, "-o", self.dir / "again.png", "--params", self.out, "--init", "start.png", "--weights",
-                     "untrained")
+                     "builtin")
         self.assertEqual((self.dir / "again.png").read_bytes(), self.out.read_bytes())
 
     def test_frames(self):
@@ -88,10 +88,10 @@ class Texts(Case):
         self.assertEqual((stored["params"]["alpha"], stored["params"]["seed"]), (2.5, 9))
         result = stored["result"]
         self.assertEqual((result["iterations"], result["stop"], result["network"]["name"], result["precision"]),
-                         (3, "iterations", "untrained", "fp32"))
+                         (3, "iterations", "builtin", "fp32"))
         self.assertAlmostEqual(result["loss"], result["content"] + result["style"] + result["tv"], delta=1e-6 * abs(result["loss"]))
         text = self.run_nst("info", self.out).stdout
-        for word in ("alpha          2.5", "relu5_1", "untrained"):
+        for word in ("alpha          2.5", "relu5_1", "builtin"):
             self.assertIn(word, text)
 
     def test_texts_are_ascii_json_in_tEXt(self):
@@ -112,7 +112,7 @@ class Texts(Case):
         (self.dir / "p.json").write_text(json.dumps(self.info(self.out)["params"]))
         for source in ("p.json", self.out):
             again = self.dir / "again.png"
-            self.run_nst(self.content, self.style, "-o", again, "--overwrite", "--weights", "untrained", "--params", source)
+            self.run_nst(self.content, self.style, "-o", again, "--overwrite", "--weights", "builtin", "--params", source)
             self.assertEqual(again.read_bytes(), self.out.read_bytes())
 
     def test_flags_override_parameters(self):
@@ -180,7 +180,7 @@ class Checkpoints(Case):
         for name, flags in (("lbfgs", []), ("adam", ["--optimizer", "adam"]), ("scales", ["--scales", "2"]), ("noise", ["--init", "noise"])):
             whole, half = self.dir / f"{name}.png", self.dir / f"{name}-half.png"
             log = self.dir / f"{name}-half.jsonl"
-            run = (self.content, self.style, "--weights", "untrained", "--size", "48", "--iterations", "90", *flags)
+            run = (self.content, self.style, "--weights", "builtin", "--size", "48", "--iterations", "90", *flags)
             self.run_nst(*run, "-o", whole, "--log", "whole.jsonl")
             process = start(*run, "-o", half, "--checkpoint", "c.ckpt", "--log", log, cwd=self.dir)
             wait_for_lines(process, log, 12)
@@ -203,7 +203,7 @@ class Checkpoints(Case):
         self.stylize("--checkpoint", "c.ckpt")
         other = self.dir / "other.png"
         write_png(other, 40, 30, lambda x, y: (x, y, 0))
-        done = self.run_nst(other, self.style, "-o", self.out, "--overwrite", "--weights", "untrained", "--resume", "c.ckpt", expect=3)
+        done = self.run_nst(other, self.style, "-o", self.out, "--overwrite", "--weights", "builtin", "--resume", "c.ckpt", expect=3)
         self.assertIn("other images", done.stderr)
         done = self.stylize("--overwrite", "--resume", "c.ckpt", "--seed", "5", expect=2)
         self.assertIn("--seed 5", done.stderr)

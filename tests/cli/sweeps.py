@@ -63,7 +63,7 @@ class Sweep(Case):
         self.run_nst("sweep", self.content, self.style, "-o", "x.jpg", "--vary", "alpha=1", expect=2)
 
     def test_interrupted_it_writes_the_cells_it_has(self):
-        process = start("sweep", self.content, self.style, "-o", self.out, "--weights", "untrained", "--size", "48", "--iterations", "20",
+        process = start("sweep", self.content, self.style, "-o", self.out, "--weights", "builtin", "--size", "48", "--iterations", "20",
                         "--vary", "seed=" + ",".join(map(str, range(400))), cwd=self.dir)
         while b"seed=1:" not in process.stderr.readline():
             time.sleep(0.001)

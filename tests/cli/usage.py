@@ -72,7 +72,7 @@ class Mistakes(Case):
         self.refuse(*pair, "--zzzzzzzz", says="there is no flag '--zzzzzzzz'")
 
     def test_values(self):
-        pair = (self.content, self.style, "-o", self.out, "--weights", "untrained")
+        pair = (self.content, self.style, "-o", self.out, "--weights", "builtin")
         self.refuse(*pair, "--alpha", "-1", says="alpha: '-1' is not a number between 0 and")
         self.refuse(*pair, "--iterations=1.5", says="iterations: '1.5' is not a whole number")
         self.refuse(*pair, "--pooling", "median", says="pooling: 'median' is not one of max|average|l2")
@@ -107,17 +107,17 @@ class Mistakes(Case):
 class Estimates(Case):
     def test_estimate(self):
         """Says what a run would take, and makes no picture."""
-        done = self.run_nst(self.content, self.style, "--weights", "untrained", "--size", "64", "--estimate")
+        done = self.run_nst(self.content, self.style, "--weights", "builtin", "--size", "64", "--estimate")
         for word in ("memory in all", "features", "seconds/iteration", "curvature pairs", "fp32"):
             self.assertIn(word, done.stdout)
-        done = self.run_nst("reconstruct", "content", self.content, "--weights", "untrained", "--size", "64", "--estimate",
+        done = self.run_nst("reconstruct", "content", self.content, "--weights", "builtin", "--size", "64", "--estimate",
                             "--memory-limit", "1.5 GB")
         self.assertIn("(1500000000 bytes)", done.stdout)
         self.assertFalse(self.out.exists())
 
     def test_limit(self):
         """What cannot be kept is refused with numbers, exit code 4."""
-        done = self.run_nst(self.content, self.style, "-o", self.out, "--weights", "untrained", "--size", "400", "--memory-limit", "9M",
+        done = self.run_nst(self.content, self.style, "-o", self.out, "--weights", "builtin", "--size", "400", "--memory-limit", "9M",
                             expect=4)
         self.assertIn("needs at least", done.stderr)
         self.assertIn("the limit is 9 MB", done.stderr)
@@ -143,7 +143,7 @@ class Flags(Case):
 
     def test_forms(self):
         def stored(*flags):
-            self.run_nst(self.content, self.style, f"-o{self.out}", "--overwrite", "--weights=untrained", "--iterations=1", *flags)
+            self.run_nst(self.content, self.style, f"-o{self.out}", "--overwrite", "--weights=builtin", "--iterations=1", *flags)
             return self.info(self.out)["params"]
 
         self.assertEqual(stored("--size=32", "--alpha=5")["alpha"], 5)

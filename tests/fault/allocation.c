@@ -328,6 +328,31 @@ static void measures(void **state)
     assert_int_equal(l.memory.live, 0);
 }
 
+/* The network in the library is read like any file. */
+static void opening_the_builtin(void **state)
+{
+    life l = {.given = *state};
+    uint64_t live, k;
+    l.memory = (failing_allocator){0};
+    make_ctx(&l);
+    live = l.memory.live;
+    for (k = 1;; k++) {
+        nst_model *model = NULL;
+        int32_t status;
+        failing_allocator_arm(&l.memory, k, k % 2 == 0);
+        status = nst_model_open(l.ctx, "builtin", &model);
+        failing_allocator_disarm(&l.memory);
+        nst_model_unref(model);
+        assert_int_equal(l.memory.live, live);
+        if (l.memory.failed == 0) break;
+        assert_int_equal(status, NST_ERR_NOMEM);
+        assert_true(nst_ctx_error(l.ctx)[0] != '\0');
+    }
+    assert_true(k > 4 * 13); /* integers, scales, numbers and biases of its convolutions */
+    nst_ctx_unref(l.ctx);
+    assert_int_equal(l.memory.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +361,7 @@ int main(void)
         cmocka_unit_test(from_then_on),
         cmocka_unit_test(freeing_takes_none),
         cmocka_unit_test(measures),
+        cmocka_unit_test(opening_the_builtin),
     };
     return cmocka_run_group_tests(tests, gather, scatter);
 }

@@ -20,6 +20,7 @@ static inline void fuzz_weights(const uint8_t *data, size_t size)
         FUZZ_REQUIRE(nst_model_get_info(model, &info) == NST_OK);
         FUZZ_REQUIRE(info.convolutions >= 1 && info.convolutions <= 16 && strlen(info.fingerprint) == 64);
         FUZZ_REQUIRE(nst_model_layer_count(model) >= 2 * info.convolutions);
+        nst_model_get_metadata(model, ""); /* walks all of it */
     }
     nst_model_unref(model);
     fuzz_ctx_free(ctx, &memory);

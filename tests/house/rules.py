@@ -252,7 +252,7 @@ def line_lengths(root):
 def forbidden_words(root):
     """Nothing unfinished, and nothing about how or where the code was written."""
     found = []
-    for path in sources(root, "include", "lib", "tools", "docs", "tests", "bindings", "pkgconfig",
+    for path in sources(root, "include", "lib", "tools", "docs", "tests", "bindings", "pkgconfig", "weights",
                         suffixes=(".c", ".h", ".cpp", ".py", ".sh", ".md", ".build", ".in", ".txt")):
         if "corpus" not in path.parts:
             found += lines_matching(root, path, FORBIDDEN, read(path), "says")

@@ -1,10 +1,16 @@
 """Models and weights files."""
 import hashlib
+import importlib.util
+import json
+import subprocess
+import sys
 import unittest
 
-from support import TestCase
+from support import ROOT, TestCase, needs_numpy, numpy
 
 import nst
+
+BUILTIN = ROOT / "weights/builtin.safetensors"
 
 
 class Models(TestCase):
@@ -33,6 +39,17 @@ class Models(TestCase):
         with self.assertRaises(ValueError):
             model.save(path, overwrite=True, preprocessing="bgr")
 
+    def test_builtin(self):
+        model = nst.Model("builtin")
+        self.assertEqual((model.info.name, model.info.architecture, model.layers[-1].name), ("builtin", "vgg19", "relu5_1"))
+        self.assertEqual(model.get_metadata("fingerprint"), model.info.fingerprint)
+        for key in ("license", "origin", "training", "teacher"):
+            self.assertTrue(model.get_metadata(key))
+        self.assertIsNone(model.get_metadata("no such key"))
+        self.assertEqual(nst.Model.untrained(width=2).get_metadata("license", "none"), "none")
+        self.assertEqual(nst.search_weights("builtin"), [nst.WeightsCandidate("builtin", True, BUILTIN.stat().st_size)])
+        self.assertEqual(nst.Model(BUILTIN).info.fingerprint, model.info.fingerprint)
+
     def test_refusals(self):
         for width in (0, 65, -1, 1 << 32):
             with self.assertRaises(ValueError):
@@ -58,6 +75,73 @@ class Models(TestCase):
         self.assertEqual(identity.sha256, hashlib.sha256(path.read_bytes()).hexdigest())
         with self.assertRaises(FileNotFoundError):
             nst.identify_weights(self.folder / "none")
+
+
+@needs_numpy
+class Packing(TestCase):
+    """weights/train/pack.py, judged by the library, which hashes the numbers of every file that has a fingerprint."""
+
+    def setUp(self):
+        super().setUp()
+        random = numpy.random.default_rng(5)
+        self.state = {}
+        for name, inputs, outputs in (("conv1_1", 3, 4), ("conv1_2", 4, 4), ("conv2_1", 4, 6)):
+            self.state[name + ".weight"] = random.standard_normal((outputs, inputs, 3, 3)).astype("f4")
+            self.state[name + ".bias"] = random.standard_normal(outputs).astype("f4")
+        self.state["conv1_2.weight"][1] = 0  # a channel that is dead
+        self.metadata = dict.fromkeys(("preprocessing", "padding", "license", "origin", "training", "teacher"), "torch")
+        self.metadata.update(padding="reflect", teacher="nobody \u00e9", name="other")
+
+    def pack(self, trained):
+        (self.folder / "metadata.json").write_text(json.dumps(self.metadata))
+        return subprocess.run([sys.executable, str(ROOT / "weights/train/pack.py"), str(trained), str(self.folder / "metadata.json"), "-o",
+                               str(self.folder / "out")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+
+    def expect_good(self, trained):
+        done = self.pack(trained)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        model = nst.Model(self.folder / "out")
+        self.assertIn("fingerprint " + model.info.fingerprint, done.stdout)
+        self.assertEqual((model.info.name, model.info.padding, model.get_metadata("teacher")),
+                         ("builtin", nst.Padding.REFLECT, "nobody \u00e9"))
+        self.assertEqual(model.layers[-1], nst.Layer("relu2_1", 6))
+        return model
+
+    def test_numbers(self):
+        numpy.savez(str(self.folder / "state.npz"), **self.state)
+        self.expect_good(self.folder / "state.npz").save(self.folder / "floats")
+        for name, wanted in self.state.items():
+            got = self.tensor(name, wanted)
+            step = 0 if wanted.ndim == 1 else numpy.abs(wanted).max(axis=(1, 2, 3), keepdims=True) / 127
+            within = numpy.abs(got - wanted) <= step * 0.51
+            self.assertGreater(within.mean(), 0.95, name)  # the largest may be cut a little for the good of the others
+            self.assertLess(numpy.square(got - wanted).mean(), numpy.square(step).mean() / 11 + 1e-12, name)
+
+    def tensor(self, name, like):
+        data = (self.folder / "floats").read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        begin, end = json.loads(data[8:8 + size])[name]["data_offsets"]
+        return numpy.frombuffer(data[8 + size + begin:8 + size + end], "<f4").reshape(like.shape)
+
+    @unittest.skipUnless(importlib.util.find_spec("torch"), "needs PyTorch")
+    def test_files_of_pytorch(self):
+        code = "import sys, numpy, torch; torch.save({k: torch.from_numpy(v) for k, v in numpy.load(sys.argv[1]).items()}, sys.argv[2])"
+        numpy.savez(str(self.folder / "state.npz"), **self.state)
+        subprocess.check_call([sys.executable, "-c", code, str(self.folder / "state.npz"), str(self.folder / "state.pt")])
+        self.assertEqual(self.expect_good(self.folder / "state.npz").info.fingerprint,
+                         self.expect_good(self.folder / "state.pt").info.fingerprint)
+
+    def test_refusals(self):
+        for key, value, says in (("conv1_2.weight", None, "not among them: conv1_2.bias"), ("aux.weight", numpy.ones(3), "aux.weight"),
+                                 ("conv1_2.bias", numpy.ones(3), "bias (3,)"), ("conv2_1.bias", numpy.full(6, numpy.nan), "NaN")):
+            state = {**self.state, key: value}
+            numpy.savez(str(self.folder / "state.npz"), **{name: v for name, v in state.items() if v is not None})
+            done = self.pack(self.folder / "state.npz")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(says, done.stdout)
+        numpy.savez(str(self.folder / "state.npz"), **self.state)
+        del self.metadata["teacher"]
+        self.assertIn("lacks teacher", self.pack(self.folder / "state.npz").stdout)
 
 
 if __name__ == "__main__":

@@ -191,7 +191,9 @@ static void products_must_be_finite(void **state)
 /* A shape with more channels than any network, whose bytes are all there. */
 static void too_many_channels(void **state)
 {
-    static const tensor wide[] = {{"a.weight", "I8", "5000,3,3,3", 5000 * 27}, {"a.scale", "F32", "5000", 20000}, {"a.bias", "F32", "5000", 20000}};
+    static const tensor wide[] = {{"a.weight", "I8", "5000,3,3,3", 5000 * 27},
+                                  {"a.scale", "F32", "5000", 20000},
+                                  {"a.bias", "F32", "5000", 20000}};
     blob file = make(wide, 3);
     expect_refusal(*state, &file, NST_ERR_LIMIT, "5000 channels");
     blob_free(&file);

@@ -42,8 +42,8 @@ class ModelInfo:
 class Model(Child):
     """The weights of a VGG network; immutable, shared freely.
 
-    Model() opens what $NST_WEIGHTS names, else the first VGG-19 found on this computer, else untrained filters. Model(source)
-    takes a file (safetensors, .pth, .h5), its bytes, or a name: "vgg19", "vgg16", "untrained".
+    Model() opens what $NST_WEIGHTS names, else the first VGG-19 found on this computer, else "builtin", the small network in
+    the library. Model(source) takes a file (safetensors, .pth, .h5), its bytes, or a name: "vgg19", "vgg16", "builtin", "untrained".
     """
 
     __slots__ = ("_info",)
@@ -71,7 +71,7 @@ class Model(Child):
 
     @classmethod
     def untrained(cls, width: int = 64, seed: int = 0, *, context: Optional[Context] = None) -> Model:
-        """A VGG-19 of seeded random filters, `width` (1 to 64) channels in its first block. For tests and first tries."""
+        """A VGG-19 of seeded random filters, `width` (1 to 64) channels in its first block. For tests."""
         context = context or default_context()
         made = cls.__new__(cls)
         made._adopt(context, call(context, _raw.nst_model, lib.nst_model_new_untrained, context._handle,
@@ -81,6 +81,11 @@ class Model(Child):
     @property
     def info(self) -> ModelInfo:
         return self._info
+
+    def get_metadata(self, key: str, default: Optional[str] = None) -> Optional[str]:
+        """A text that the model's safetensors file has about itself, such as "license", "origin", "training" or "teacher"."""
+        value = lib.nst_model_get_metadata(self._handle, key.encode())
+        return default if value is None else str(value.decode("utf-8", "replace"))
 
     @property
     def layers(self) -> Tuple[Layer, ...]:
