@@ -1,64 +1,18 @@
-#!/usr/bin/env python3
-"""Writes the file of a trained network that is compiled into the library: 8-bit kernels with one scale per output channel.
+"""The file of a trained network that is compiled into the library: 8-bit kernels with one scale per output channel.
 
-    pack.py TRAINED METADATA.json [-o weights/builtin.safetensors]
-
-TRAINED is a .npz, or a .pt/.pth of torch.save(), with conv1_1.weight (out, in, 3, 3), conv1_1.bias (out), conv1_2.weight, ... in
-float32, already rescaled so that every channel of every relu layer has the mean 1. METADATA.json holds strings: preprocessing, padding,
-license, origin, training, teacher are needed, more are kept. The file gets, per convolution, convB_I.weight I8 (out, in, 3, 3),
-convB_I.scale F32 (out), weight = int8 * scale[o], and convB_I.bias F32 (out). It needs NumPy, and not PyTorch.
+Per convolution convB_I.weight I8 (out, in, 3, 3) and convB_I.scale F32 (out), weight = int8 * scale[o], and convB_I.bias F32 (out). Needs NumPy, and
+not PyTorch.
 """
-import argparse
-import collections
 import hashlib
 import json
-import pathlib
-import pickle
 import struct
-import zipfile
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAYERS = [f"conv{block}_{number}" for block, size in enumerate((2, 2, 4, 4, 4), 1) for number in range(1, size + 1)]
 NEEDED = ("preprocessing", "padding", "license", "origin", "training", "teacher")
 STEPS = 81  # scales tried per channel, from half of what the largest weight needs up to all of it
 ALIGNMENT = 64
-
-
-# ---- reading ----
-
-class StateReader(pickle.Unpickler):
-    """The pickle of a state_dict, without PyTorch; any other name in it is refused."""
-
-    def __init__(self, archive, prefix):
-        super().__init__(archive.open(prefix + "data.pkl"))
-        self.archive, self.prefix = archive, prefix
-
-    def find_class(self, module, name):
-        known = {("collections", "OrderedDict"): collections.OrderedDict, ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
-                 ("torch", "FloatStorage"): "<f4", ("torch", "DoubleStorage"): "<f8", ("torch", "HalfStorage"): "<f2"}
-        if (module, name) not in known:
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of a plain state_dict")
-        return known[module, name]
-
-    def persistent_load(self, what):
-        _, kind, key, *_ = what
-        return np.frombuffer(self.archive.read(f"{self.prefix}data/{key}"), kind)
-
-
-def rebuild_tensor(storage, offset, size, stride, *_):
-    return np.lib.stride_tricks.as_strided(storage[offset:], size, [step * storage.itemsize for step in stride])
-
-
-def read_state(path):
-    """name -> array, of a .npz or of what torch.save() wrote."""
-    with zipfile.ZipFile(path) as archive:
-        pickled = [name for name in archive.namelist() if name.endswith("data.pkl")]
-        if pickled:
-            return dict(StateReader(archive, pickled[0].removesuffix("data.pkl")).load())
-    with np.load(path) as arrays:
-        return dict(arrays)
 
 
 def convolutions(state):
@@ -146,24 +100,10 @@ def complete_metadata(given, layers):
     return {**own, **{key: str(value) for key, value in given.items() if key not in own}}
 
 
-def pack(state, given):
-    """(bytes of the file, fingerprint)"""
+def write(path, state, given):
+    """Writes {"conv1_1.weight": (out, in, 3, 3), "conv1_1.bias": (out), "conv1_2.weight": ...} of float32 with the metadata `given`, of which
+    NEEDED must be there; the fingerprint."""
     layers = [(name, *quantise(weight), bias) for name, weight, bias in convolutions(state)]
     metadata = complete_metadata(given, layers)
-    return safetensors(layers, metadata), metadata["fingerprint"]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("trained", type=pathlib.Path)
-    parser.add_argument("metadata", type=pathlib.Path)
-    parser.add_argument("-o", "--output", type=pathlib.Path, default=ROOT / "weights/builtin.safetensors")
-    args = parser.parse_args()
-    data, digest = pack(read_state(args.trained), json.loads(args.metadata.read_text(encoding="utf-8")))
-    args.output.write_bytes(data)
-    print(f"{args.output}: {len(data)} bytes")
-    print(f"fingerprint {digest}")
-
-
-if __name__ == "__main__":
-    main()
+    path.write_bytes(safetensors(layers, metadata))
+    return metadata["fingerprint"]
