@@ -21,7 +21,7 @@ import pictures
 from networks import NAMES, STUDENT_WIDTHS, Network, Teacher, gram, normalise
 from prune import prune
 
-SIDE, CROPS = 112, 1024  # pixels of a crop; crops of the closed form
+SIDE = 112  # pixels of a crop
 BATCH, LEARNING_RATE, WARM_UP = 8, 2e-4, 20
 VALIDATION, LOG_EVERY = 48, 50
 MEANS = 192  # crops over which the layers of the finished network have mean 1
@@ -32,7 +32,7 @@ TEACHER = "VGG-19 (Simonyan, Zisserman, arXiv:1409.1556), Caffe weights, Visual 
 
 class Training:
     def __init__(self, arguments):
-        self.steps, self.seed, self.out = arguments.steps, arguments.seed, pathlib.Path(arguments.out)
+        self.crop_count, self.steps, self.seed, self.out = arguments.crops, arguments.steps, arguments.seed, pathlib.Path(arguments.out)
         self.rng = np.random.default_rng(arguments.seed)
         torch.manual_seed(arguments.seed)
         torch.set_flush_denormal(True)
@@ -115,7 +115,7 @@ class Training:
             self.step, self.steps, left, *(" ".join("%.3f" % errors[name][kind] for name in NAMES) for kind in (0, 1))))
 
     def begin(self):
-        self.copied = prune(self.student, self.teacher, self.crops(CROPS), self.seed, self.say)
+        self.copied = prune(self.student, self.teacher, self.crops(self.crop_count), self.seed, self.say)
         self.log()
         self.save()
 
@@ -160,6 +160,7 @@ def main():
     parser.add_argument("--corpus", required=True, help="folder of pictures, searched with its subfolders")
     parser.add_argument("--teacher", required=True, help="VGG-19, Caffe weights, safetensors")
     parser.add_argument("--out", required=True, help="folder for the state, the log and the weights")
+    parser.add_argument("--crops", type=int, default=1024, help="to prune by; default: 1024, which take 11 GB of memory")
     parser.add_argument("--steps", type=int, default=700, help="of training after the pruning; default: 700, half an hour on two cores")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
