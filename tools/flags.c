@@ -13,7 +13,7 @@ const cli_flag cli_flags[FLAG_COUNT] = {
     {"weights", 'w', CMD_PICTURES | CMD_BENCH | CMD_MEASURE, VALUE_FILE, "FILE|NAME", "", 0, 0,
      "The network: a .safetensors, .pth or .h5 file, or a name: vgg19, vgg16, builtin, untrained. Without it $NST_WEIGHTS, then the "
      "first vgg19 found where 'nst weights' looks, then builtin, the small network in the library."},
-    {"params", 0, CMD_PICTURES | CMD_BENCH | CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0,
+    {"params", 0, CMD_PICTURES | CMD_BENCH, VALUE_FILE, "FILE", "", 0, 0,
      "Options from a JSON file, or those stored in a PNG that nst wrote. Flags on the command line override them."},
     {"layers", 0, CMD_RECONSTRUCT, VALUE_TEXT, "LIST", "", 0, 0,
      "The layers to reconstruct from, each with an optional weight: relu4_2 or relu1_1,relu2_1:0.5. "

@@ -69,7 +69,7 @@ const cli_command cli_commands[] = {
      "detail. docs/measure.md has the formulas.",
      "nst measure out.png --content photo.jpg --style painting.jpg\n"
      "nst measure out.png --content photo.jpg --style painting.jpg --weights vgg19.safetensors --json\n"
-     "nst measure out.png --style painting.jpg --params out.png\n",
+     "nst measure out.png --style painting.jpg --style-scale 2\n",
      1, 1, "content-layers,style-layers,style-scale,pooling,pooling-rescale,padding,preprocessing,precision", cli_measure},
 };
 

@@ -250,8 +250,8 @@ static int32_t attach_scale(const nst_tensor_list *list, nst_conv_match *conv, n
         if (is_scale_of(list->entries[i].name, name)) conv->scale = &list->entries[i];
     if (!conv->scale)
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT,
-                        "'%s' holds 8-bit integers, but there is no '%.*sscale' of %zu values to multiply them with", name,
-                        (int)parent_length(name), name, conv->out_channels);
+                        "'%s' holds 8-bit integers, but there is no '%.*s%s' of %zu values to multiply them with", name,
+                        (int)parent_length(name), name, parent_length(name) ? "scale" : "..._scale", conv->out_channels);
     if (!is_per_channel(conv->scale, conv->out_channels))
         return nst_fail(error, NST_ERR_WEIGHTS_FORMAT, "'%s' must have one value for each of the %zu output channels of '%s'",
                         conv->scale->name, conv->out_channels, name);

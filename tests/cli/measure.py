@@ -64,12 +64,6 @@ class Measures(Case):
         self.assertNotEqual(usual["layers"][-1]["style"], other["layers"][-1]["style"])
         self.assertNotEqual(usual["held_out_style"], self.both(self.out, "--style-scale", "0.5")["held_out_style"])
 
-    def test_params_of_a_run(self):
-        self.stylize("--style-layers", "relu1_2,relu2_2", "--pooling", "average")
-        found = self.both(self.out, "--params", self.out)
-        self.assertEqual(found, self.both(self.out, "--style-layers", "relu1_2,relu2_2", "--pooling", "average"))
-        self.assertEqual([layer["layer"] for layer in found["layers"] if layer["style_in_objective"]], ["relu1_2", "relu2_2"])
-
     def test_text(self):
         done = self.run_nst("measure", self.out_picture(), "--content", self.content, "--style", self.style, "--weights", "untrained")
         lines = done.stdout.splitlines()

@@ -17,7 +17,7 @@ from PIL import Image
 
 ALPHAS = {"vgg19": (0.001, 0.005, 0.025)}
 SMALL_ALPHAS = (0.0003, 0.001, 0.005, 0.025, 0.1)  # wider: the curve is read off where VGG-19's content distances are
-NOISE_ALPHA, NOISE_PAIRS = 0.005, 3
+REFERENCE_ALPHA, NOISE_PAIRS = 0.005, 3
 
 
 def pairs_of(folder, count):
@@ -32,7 +32,7 @@ def runs_of(arguments, network):
         for alpha in alphas:
             yield index, content, style, "content", alpha
         if index < NOISE_PAIRS:
-            yield index, content, style, "noise", NOISE_ALPHA
+            yield index, content, style, "noise", REFERENCE_ALPHA
 
 
 def stylise(arguments, network, weights, index, content, style, init, alpha):
@@ -103,10 +103,10 @@ def report(found):
         for alpha in ALPHAS["vgg19"]:
             values = multiples(vgg19, found[network], alpha)
             print("| %s | content | %g | %.2f | %.2f | %.2f |" % (network, alpha, statistics.median(values), max(values), min(values)))
-        noise = [distances(found[network][i]["noise", NOISE_ALPHA])[1] / distances(vgg19[i]["noise", NOISE_ALPHA])[1]
+        noise = [distances(found[network][i]["noise", REFERENCE_ALPHA])[1] / distances(vgg19[i]["noise", REFERENCE_ALPHA])[1]
                  for i in range(min(NOISE_PAIRS, len(vgg19)))]
-        print("| %s | noise, same alpha | %g | %.2f | %.2f | %.2f |" % (network, NOISE_ALPHA, statistics.median(noise), max(noise), min(noise)))
-    grain = {network: max(runs["content", NOISE_ALPHA]["high_frequency"]["ratio"] for runs in pairs.values())
+        print("| %s | noise, same alpha | %g | %.2f | %.2f | %.2f |" % (network, REFERENCE_ALPHA, statistics.median(noise), max(noise), min(noise)))
+    grain = {network: max(runs["content", REFERENCE_ALPHA]["high_frequency"]["ratio"] for runs in pairs.values())
              for network, pairs in found.items()}
     print("\nhigh-frequency energy over the greater of content's and style's, worst pair: "
           + ", ".join("%s %.2f" % item for item in grain.items()))
@@ -147,8 +147,8 @@ def main():
         collect(arguments, {name: networks[name] for name in arguments.only})
         return
     report(collect(arguments, networks))
-    sheet(arguments, networks, "content", NOISE_ALPHA, arguments.pairs)
-    sheet(arguments, networks, "noise", NOISE_ALPHA, NOISE_PAIRS)
+    sheet(arguments, networks, "content", REFERENCE_ALPHA, arguments.pairs)
+    sheet(arguments, networks, "noise", REFERENCE_ALPHA, NOISE_PAIRS)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """The teacher (VGG-19) and the student: plain VGG topology, 3x3 convolutions with zero padding, ReLU, max pooling, to relu5_1."""
 import json
+import re
 import struct
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-BLOCKS = (2, 2, 4, 4, 1)
-NAMES = ["%d_%d" % (block, i) for block, size in enumerate(BLOCKS, 1) for i in range(1, size + 1)]
+import pack
+
+NAMES = [name[len("conv"):] for name in pack.LAYERS[:13]]  # "1_1" to "5_1"
 TEACHER_WIDTHS = (64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512)
 STUDENT_WIDTHS = (24, 24, 48, 48, 128, 128, 128, 128, 232, 232, 232, 232, 232)
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -19,17 +21,18 @@ def pooled_before(name):
 
 
 def read_safetensors(path):
-    """{name: float32 tensor} of a file of F32 tensors."""
-    raw = open(path, "rb").read()
+    """{name: float32 tensor} of the F32 tensors of a file, and its metadata"""
+    with open(path, "rb") as file:
+        raw = file.read()
     length = struct.unpack("<Q", raw[:8])[0]
-    tensors = {}
-    for name, entry in json.loads(raw[8:8 + length]).items():
-        if name == "__metadata__":
-            continue
+    header, tensors = json.loads(raw[8:8 + length]), {}
+    metadata = header.pop("__metadata__", {})
+    for name, entry in header.items():
         begin, end = entry["data_offsets"]
-        values = np.frombuffer(raw[8 + length + begin:8 + length + end], np.float32)
-        tensors[name] = torch.from_numpy(values.reshape(entry["shape"]).copy())
-    return tensors
+        if entry["dtype"] == "F32":
+            values = np.frombuffer(raw[8 + length + begin:8 + length + end], np.float32)
+            tensors[name] = torch.from_numpy(values.reshape(entry["shape"]).copy())
+    return tensors, metadata
 
 
 class Network(torch.nn.Module):
@@ -57,15 +60,21 @@ class Network(torch.nn.Module):
 
 
 class Teacher(Network):
-    """The real VGG-19, Caffe weights: BGR 0..255 minus the mean."""
+    """The real VGG-19, Caffe weights (BGR 0..255 minus the mean), as `nst weights convert` writes them or under torchvision's names."""
 
     def __init__(self, path):
         super().__init__(TEACHER_WIDTHS)
-        tensors = read_safetensors(path)
-        numbers = sorted({int(name.split(".")[1]) for name in tensors})
-        for conv, number in zip(self.convs, numbers):
-            conv.weight.data = tensors["features.%d.weight" % number]
-            conv.bias.data = tensors["features.%d.bias" % number]
+        tensors, metadata = read_safetensors(path)
+        if not metadata.get("preprocessing", "caffe").startswith("caffe"):
+            raise SystemExit("%s expects pixels of the kind '%s'; the teacher is the Caffe set" % (path, metadata["preprocessing"]))
+        kernels = sorted((name for name, t in tensors.items() if t.dim() == 4), key=lambda name: [int(n) for n in re.findall(r"\d+", name)])
+        for conv, name in zip(self.convs, kernels):
+            if tensors[name].shape != conv.weight.shape:
+                raise SystemExit("%s: %s is no convolution of VGG-19 there: %s" % (path, name, tuple(tensors[name].shape)))
+            conv.weight.data = tensors[name]
+            conv.bias.data = tensors[name.replace("weight", "bias")]
+        if len(kernels) < len(NAMES):
+            raise SystemExit("%s: only %d convolutions" % (path, len(kernels)))
         self.requires_grad_(False)
 
     def prepare(self, x):

@@ -95,8 +95,7 @@ def complete_metadata(given, layers):
     missing = [key for key in NEEDED if not given.get(key)]
     if missing:
         raise SystemExit(f"the metadata lacks {', '.join(missing)}")
-    own = {"format": "nst-weights-1", "name": "builtin", "architecture": "vgg19", "fingerprint": fingerprint(layers),
-           "source": "weights/train"}
+    own = {"format": "nst-weights-1", "name": "builtin", "architecture": "vgg19", "fingerprint": fingerprint(layers)}
     return {**own, **{key: str(value) for key, value in given.items() if key not in own}}
 
 

@@ -11,8 +11,7 @@ HELD_OUT = 25  # every 25th file of a folder is never trained on
 class Corpus:
     def __init__(self, folder):
         self.train, self.held_out = [], []
-        for root, folders, files in sorted(os.walk(folder)):
-            folders.sort()
+        for root, _, files in sorted(os.walk(folder)):
             for index, file in enumerate(sorted(f for f in files if f.lower().endswith((".jpg", ".jpeg", ".png")))):
                 (self.held_out if index % HELD_OUT == 0 else self.train).append(os.path.join(root, file))
         if not self.train:

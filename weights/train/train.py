@@ -32,14 +32,15 @@ TEACHER = "VGG-19 (Simonyan, Zisserman, arXiv:1409.1556), Caffe weights, Visual 
 
 class Training:
     def __init__(self, arguments):
-        self.crop_count, self.steps, self.seed, self.out = arguments.crops, arguments.steps, arguments.seed, pathlib.Path(arguments.out)
+        self.arguments = {name: getattr(arguments, name) for name in ("crops", "steps", "seed", "corpus", "teacher")}
+        self.steps, self.out = arguments.steps, pathlib.Path(arguments.out)
         self.rng = np.random.default_rng(arguments.seed)
         torch.manual_seed(arguments.seed)
         torch.set_flush_denormal(True)
         self.corpus = pictures.Corpus(arguments.corpus)
         self.teacher, self.student = Teacher(arguments.teacher), Network(STUDENT_WIDTHS)
         self.optimiser = torch.optim.Adam(self.student.parameters(), lr=LEARNING_RATE)
-        self.step, self.seconds, self.copied = 0, 0.0, {}
+        self.step, self.seconds, self.copied, self.rows = 0, 0.0, {}, []
         self.validation = pictures.held_out(self.corpus, SIDE, VALIDATION)
 
     def say(self, text):
@@ -55,15 +56,18 @@ class Training:
 
     def save(self):
         state = {"student": self.student.state_dict(), "optimiser": self.optimiser.state_dict(), "copied": self.copied, "step": self.step,
-                 "seconds": self.seconds, "rng": self.rng.bit_generator.state}
+                 "seconds": self.seconds, "rows": self.rows, "arguments": self.arguments, "rng": self.rng.bit_generator.state}
         torch.save(state, str(self.state_path()) + ".new")
         os.replace(str(self.state_path()) + ".new", self.state_path())
 
     def resume(self):
         state = torch.load(self.state_path(), weights_only=False)
+        for name, value in state["arguments"].items():
+            if value != self.arguments[name]:
+                raise SystemExit("%s was begun with --%s %s" % (self.out, name, value))
         self.student.load_state_dict(state["student"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.copied, self.step, self.seconds = state["copied"], state["step"], state["seconds"]
+        self.copied, self.step, self.seconds, self.rows = (state[key] for key in ("copied", "step", "seconds", "rows"))
         self.rng.bit_generator.state = state["rng"]
 
     # ---- the teacher's features ----
@@ -103,19 +107,16 @@ class Training:
         self.step += 1
 
     def log(self):
-        errors, path = self.validate(), self.out / "log.csv"
-        fresh = not path.exists()
-        with open(path, "a") as file:
-            if fresh:
-                file.write("step,seconds," + ",".join("%s relu%s" % (kind, name) for kind in ("features", "gram") for name in NAMES) + "\n")
-            file.write("%d,%.0f," % (self.step, self.seconds)
-                       + ",".join("%.4f" % errors[name][kind] for kind in (0, 1) for name in NAMES) + "\n")
+        errors = self.validate()
+        self.rows.append("%d,%.0f," % (self.step, self.seconds) + ",".join("%.4f" % errors[name][kind] for kind in (0, 1) for name in NAMES))
+        head = "step,seconds," + ",".join("%s relu%s" % (kind, name) for kind in ("features", "gram") for name in NAMES)
+        (self.out / "log.csv").write_text("\n".join([head] + self.rows) + "\n")
         left = self.seconds / max(self.step, 1) * (self.steps - self.step) / 60
         self.say("step %d of %d, about %.0f min left; held-out error of features %s; of Gram matrices %s" % (
             self.step, self.steps, left, *(" ".join("%.3f" % errors[name][kind] for name in NAMES) for kind in (0, 1))))
 
     def begin(self):
-        self.copied = prune(self.student, self.teacher, self.crops(self.crop_count), self.seed, self.say)
+        self.copied = prune(self.student, self.teacher, self.crops(self.arguments["crops"]), self.arguments["seed"], self.say)
         self.log()
         self.save()
 
@@ -150,7 +151,8 @@ class Training:
 
     def metadata(self):
         return {"preprocessing": "torch", "padding": "zero", "license": LICENSE, "teacher": TEACHER,
-                "origin": "made by the libnst project: weights/train/train.py --steps %d --seed %d" % (self.steps, self.seed),
+                "origin": "made by the libnst project: weights/train/train.py --crops %(crops)d --steps %(steps)d "
+                          "--seed %(seed)d" % self.arguments,
                 "training": "pruned and distilled on crops of %d photographs and paintings of public image collections" % len(
                     self.corpus.train)}
 
@@ -161,7 +163,7 @@ def main():
     parser.add_argument("--teacher", required=True, help="VGG-19, Caffe weights, safetensors")
     parser.add_argument("--out", required=True, help="folder for the state, the log and the weights")
     parser.add_argument("--crops", type=int, default=1024, help="to prune by; default: 1024, which take 11 GB of memory")
-    parser.add_argument("--steps", type=int, default=700, help="of training after the pruning; default: 700, half an hour on two cores")
+    parser.add_argument("--steps", type=int, default=700, help="of training after the pruning; default: 700, half an hour on one core with the pruning")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     os.makedirs(arguments.out, exist_ok=True)
