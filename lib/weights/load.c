@@ -148,7 +148,10 @@ static int32_t apply_scale(nst_ctx *ctx, const nst_bytes *bytes, const nst_conv_
     for (size_t o = 0; status >= 0 && o < conv->out_channels; o++)
         for (size_t i = 0; i < row; i++) conv->weight[o * row + i] *= scale[o];
     nst_free(&ctx->memory, scale);
-    return status < 0 ? status : check_finite(match->weight, conv->weight, conv->out_channels * row, error);
+    for (size_t i = 0; status >= 0 && i < conv->out_channels * row; i++)
+        if (!isfinite(conv->weight[i]))
+            status = nst_fail(error, NST_ERR_NUMERIC, "'%s' times its scale is not finite", match->weight->name);
+    return status;
 }
 
 static int32_t load_conv(nst_ctx *ctx, const nst_bytes *bytes, const nst_conv_match *match, bool hwio, nst_conv_weights *conv,

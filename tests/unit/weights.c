@@ -81,14 +81,6 @@ static blob finish(nst_ctx *ctx, network *net)
     return out;
 }
 
-static void read_weights(nst_ctx *ctx, const blob *file, nst_weights *out)
-{
-    nst_bytes bytes;
-    nst_error error;
-    nst_bytes_from_memory(&bytes, file->data, file->length);
-    if (nst_weights_read(ctx, &bytes, "test", out, &error) < 0) fail_msg("%s", error.text);
-}
-
 static const size_t full19[] = {2, 2, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5};
 static const size_t full16[] = {2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5, 5};
 

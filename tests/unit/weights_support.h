@@ -194,4 +194,12 @@ static inline void survives_every_failed_allocation(const blob *file)
     }
 }
 
+static inline void read_weights(nst_ctx *ctx, const blob *file, nst_weights *out)
+{
+    nst_bytes bytes;
+    nst_error error;
+    nst_bytes_from_memory(&bytes, file->data, file->length);
+    if (nst_weights_read(ctx, &bytes, "test", out, &error) < 0) fail_msg("%s", error.text);
+}
+
 #endif
