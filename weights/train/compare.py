@@ -7,6 +7,7 @@ Stylises pairs of DATA/content and DATA/style with every network at several cont
 objective holds, as a multiple of VGG-19's own. A run that was stopped goes on; sheets of pictures lie in the output folder.
 """
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -35,6 +36,29 @@ def runs_of(arguments, network):
             yield index, content, style, "noise", REFERENCE_ALPHA
 
 
+def fingerprint(arguments, weights):
+    text = subprocess.run([arguments.nst, "info", weights, "--json"], check=True, capture_output=True, text=True).stdout
+    return json.loads(text)["fingerprint"]
+
+
+def keep_settings(arguments, networks):
+    """Pictures lie in the output folder by network, pair and alpha alone: one folder never holds those of two settings."""
+    with open(arguments.nst, "rb") as file:
+        settings = {"size": arguments.size, "iterations": arguments.iterations, "nst": hashlib.sha256(file.read()).hexdigest(),
+                    "data": os.path.abspath(arguments.data), "vgg19": fingerprint(arguments, arguments.vgg19)}
+    settings.update((name, fingerprint(arguments, weights)) for name, weights in networks.items() if weights != "untrained")
+    path = os.path.join(arguments.out, "settings.json")
+    if os.path.exists(path):
+        with open(path) as file:
+            kept = json.load(file)
+        changed = sorted(key for key in settings if key in kept and kept[key] != settings[key])
+        if changed:
+            raise SystemExit("%s holds pictures made with another %s: name another folder" % (arguments.out, ", ".join(changed)))
+        settings = {**kept, **settings}
+    with open(path, "w") as file:
+        json.dump(settings, file, indent=1)
+
+
 def stylise(arguments, network, weights, index, content, style, init, alpha):
     """The path of the picture, made if it is not there."""
     path = os.path.join(arguments.out, "%s-%02d-%s-%g.png" % (network, index, init, alpha))
@@ -51,8 +75,9 @@ def measure(arguments, path, content, style):
     if not os.path.exists(kept):
         text = subprocess.run([arguments.nst, "measure", path, "--content", content, "--style", style, "--weights", arguments.vgg19,
                                "--json"], check=True, capture_output=True, text=True).stdout
-        with open(kept, "w") as file:
+        with open(kept + ".new", "w") as file:
             file.write(text)
+        os.replace(kept + ".new", kept)
     with open(kept) as file:
         return json.load(file)
 
@@ -143,6 +168,7 @@ def main():
     os.makedirs(arguments.out, exist_ok=True)
     networks = {"vgg19": arguments.vgg19, "builtin": "builtin", "untrained": "untrained"}
     networks.update(network.split("=", 1) for network in arguments.network)
+    keep_settings(arguments, networks)
     if arguments.only:
         collect(arguments, {name: networks[name] for name in arguments.only})
         return
