@@ -23,8 +23,8 @@ for source in "$root"/lib/kernels/x86/*.c; do
 done
 for test in check blocks; do
     # shellcheck disable=SC2086
-    cc $common -static -o "$work/$test" "$root/tests/kernels/$test.c" "$root/tests/kernels/ops.c" "$work"/*.o \
-        "$root"/lib/kernels/reference_*.c "$root/lib/kernels/table.c" "$root/lib/base/cpu.c" -lm
+    cc $common -static -o "$work/$test" "$root/tests/kernels/$test.c" "$root/tests/kernels/ops.c" "$root/tests/kernels/cases.c" \
+        "$work"/*.o "$root"/lib/kernels/reference_*.c "$root/lib/kernels/table.c" "$root/lib/base/cpu.c" -lm
 done
 sh "$here/bochs.sh" "$work/check" "${1:-1}" "${2:-4}"
 sh "$here/bochs.sh" "$work/blocks" few

@@ -32,7 +32,8 @@ check_aarch64() {
     printf '#define NST_HAVE_CBLAS 0\n#define NST_HAVE_X86 0\n#define NST_HAVE_AMX 0\n' >"$work/build_features.h"
     aarch64-linux-gnu-gcc -std=c11 -O2 -static -Werror -Wall -Wextra -ffp-contract=off -D_POSIX_C_SOURCE=200809L -DNST_BUILDING \
         -DNST_REAL_DOUBLE -I"$work" -I"$root/lib" -I"$root/include" -o "$work/adjoint" "$root/tests/kernels/adjoint.c" \
-        "$root/tests/kernels/ops.c" "$root"/lib/kernels/reference_*.c "$root/lib/kernels/table.c" "$root/lib/base/cpu.c" -lm
+        "$root/tests/kernels/ops.c" "$root/tests/kernels/cases.c" "$root"/lib/kernels/reference_*.c "$root/lib/kernels/table.c" \
+        "$root/lib/base/cpu.c" -lm
     qemu-aarch64 "$work/adjoint" 1 "${CASES:-8}" >"$work/out" || { cat "$work/out"; echo "FAILED on AArch64"; exit 1; }
     echo "AArch64: adjoint, $(tail -n 1 "$work/out")"
     ran=$((ran + 1))

@@ -1,5 +1,6 @@
-/* Every slot of the kernel table as an operation on planar values, for the tests: one slot, one struct in ops.c. Buffers given
- * to a kernel lie between canaries, outputs and workspaces begin as NaN, inputs must come back unchanged. */
+/* Every slot of the kernel table as an operation on planar values, for the tests: one slot, one struct in ops.c; shapes and
+ * values are made in cases.c. Buffers given to a kernel lie between canaries, outputs and workspaces begin as NaN, inputs must come back
+ * unchanged. */
 #ifndef NST_TESTS_KERNELS_OPS_H
 #define NST_TESTS_KERNELS_OPS_H
 
