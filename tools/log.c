@@ -37,6 +37,7 @@ void log_write(run_log *log, const nst_session *session, const nst_progress *pro
     jw_number(&json, "tv", progress->tv);
     report_layers(&json, session);
     jw_number(&json, "grad_norm", progress->gradient_norm);
+    report_strength(&json, session);
     jw_number(&json, "seconds", progress->seconds);
     jw_close(&json, '}');
     if (fputs(json.text, log->file) < 0 || fputc('\n', log->file) < 0 || fflush(log->file) != 0) note_failure(log);

@@ -44,6 +44,25 @@ const char *report_stop_name(int32_t reason)
     }
 }
 
+static const char *clamped_name(uint32_t clamped)
+{
+    static const char *const names[] = {[NST_CLAMPED_NOT] = "no", [NST_CLAMPED_STYLE] = "style", [NST_CLAMPED_FLAT] = "flat"};
+    return clamped < sizeof names / sizeof names[0] ? names[clamped] : "unknown";
+}
+
+void report_strength(json_writer *json, const nst_session *session)
+{
+    nst_strength_info info;
+    NST_INIT(info);
+    nst_session_get_strength(session, &info);
+    jw_number(json, "retention", info.retention);
+    jw_number(json, "content_weight", info.content_weight);
+    if (!info.in_use) return;
+    jw_number(json, "strength", info.strength);
+    jw_number(json, "target", info.target);
+    jw_text(json, "clamped", clamped_name(info.clamped));
+}
+
 void report_losses(json_writer *json, const nst_session *session, const nst_progress *progress)
 {
     jw_int(json, "width", progress->width);
@@ -58,6 +77,7 @@ void report_losses(json_writer *json, const nst_session *session, const nst_prog
     jw_number(json, "tv", progress->tv);
     report_layers(json, session);
     jw_number(json, "grad_norm", progress->gradient_norm);
+    report_strength(json, session);
 }
 
 /* ---- parameters ---- */

@@ -64,6 +64,16 @@ NST_API int32_t nst_image_read(const nst_image *image, const nst_image_desc *des
 /* A resized copy: Lanczos with three lobes, widened when shrinking (antialiased, as Pillow's LANCZOS), alpha-weighted. */
 NST_API int32_t nst_image_resize(const nst_image *image, uint32_t width, uint32_t height, nst_image **out);
 
+typedef enum nst_colour_method {
+    NST_COLOUR_SYMMETRIC = 0, /* moves colours least */
+    NST_COLOUR_CHOLESKY = 1   /* takes red first, then green, then blue */
+} nst_colour_method;
+
+/* A copy in the colours of another image: by a linear map it gets the mean and the covariance of the reference's red, green and blue;
+ * what falls outside 0..1 is clipped. `method` is an nst_colour_method; images may be of different contexts. Transparent pixels have no
+ * say as far as they are transparent; alpha and texts stay. */
+NST_API int32_t nst_image_match_colour(const nst_image *image, const nst_image *reference, int32_t method, nst_image **out);
+
 /* Text entries (key 1..79 printable ASCII characters, value UTF-8 without control characters other than newline). They are stored in
  * PNG files and read back. The library itself uses keys that begin with "nst:". with_text() makes a copy that has the entry
  * added or, where it exists, replaced; the pixels are shared. get_text() returns NULL where there is none. */

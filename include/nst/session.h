@@ -54,11 +54,32 @@ typedef struct nst_loss_term {
     uint32_t size; /* sizeof(nst_loss_term) */
     uint32_t reserved0;
     char kind[16];  /* "content", "style", "tv" */
-    char layer[16]; /* "relu4_2", ... ; "pixels" for tv */
+    char layer[16]; /* "relu4_2", ... ; "relu4_2/2" of the picture at half its size; "pixels" for tv */
     double weight;  /* everything `value` was multiplied by except alpha, beta or tv */
     double value;   /* weighted: the terms add up to nst_progress.loss */
     uint64_t reserved[2];
 } nst_loss_term;
+
+/* Why a picture cannot keep as much of its content as the strength asks for. */
+typedef enum nst_clamped {
+    NST_CLAMPED_NOT = 0,
+    NST_CLAMPED_STYLE = 1, /* the style alone keeps more than that: the target was raised */
+    NST_CLAMPED_FLAT = 2   /* the content has nothing that could be measured: an average weight was taken */
+} nst_clamped;
+
+typedef struct nst_strength_info {
+    uint32_t size;    /* sizeof(nst_strength_info) */
+    uint32_t in_use;  /* 1: the content weight is found by the strength; 0: it is alpha */
+    uint32_t clamped; /* nst_clamped */
+    uint32_t settled; /* 1: the search at the coarsest scale is over */
+    double strength;  /* 0..1; NaN: not in use */
+    double target;    /* retention wanted, 0..1; NaN: not in use */
+    double retention; /* of the latest iteration, at relu4_2, else the mean over the content layers: 1 keeps all of the content; NaN: not
+                         known */
+    double content_weight; /* of the normalised content loss: alpha */
+    double floor;     /* retention that the style alone led to; NaN: not known */
+    uint64_t reserved[5];
+} nst_strength_info;
 
 /* What a session takes. The parts are those of the moment at which most is held, and add up to `bytes`. */
 typedef struct nst_estimate {
@@ -125,6 +146,8 @@ NST_API int32_t nst_session_callback_result(const nst_session *session);
 NST_API void nst_session_cancel(nst_session *session);
 
 NST_API int32_t nst_session_get_progress(const nst_session *session, nst_progress *progress);
+/* What the option strength came to, and how much of the content is kept, which is measured with raw weights as well. */
+NST_API int32_t nst_session_get_strength(const nst_session *session, nst_strength_info *info);
 /* Term `index` of the latest accepted iteration; NST_ERR_NOT_FOUND past the end. */
 NST_API int32_t nst_session_get_term(const nst_session *session, uint32_t index, nst_loss_term *term);
 /* The picture as it is now, clipped to 0..1, in the size of the present scale, with the content's alpha. */

@@ -4,7 +4,7 @@
 #include "api/structs.h"
 #include "base/abi.h"
 #include "base/file.h"
-#include "image/image.h"
+#include "image/colour.h"
 #include "image/rows.h"
 
 /* ---- arguments ---- */
@@ -154,6 +154,17 @@ int32_t nst_image_resize(const nst_image *image, uint32_t width, uint32_t height
     nst_error error;
     int32_t status = check_new(ctx, image, "image", out, &error);
     if (status >= 0) status = nst_image_resample(image, width, height, out, &error);
+    return nst_ctx_keep_error(ctx, status, &error);
+}
+
+int32_t nst_image_match_colour(const nst_image *image, const nst_image *reference, int32_t method, nst_image **out)
+{
+    nst_ctx *ctx = image ? image->ctx : NULL;
+    nst_error error;
+    int32_t status = check_new(ctx, reference, image ? "reference" : "image", out, &error);
+    if (status >= 0 && method != NST_COLOUR_SYMMETRIC && method != NST_COLOUR_CHOLESKY)
+        status = nst_fail(&error, NST_ERR_INVALID_ARG, "method %d is none of NST_COLOUR_SYMMETRIC, _CHOLESKY", method);
+    if (status >= 0) status = nst_image_recolour(image, reference, (nst_colour_method)method, out, &error);
     return nst_ctx_keep_error(ctx, status, &error);
 }
 

@@ -177,7 +177,7 @@ static double seconds_left(const nst_session *session)
     const nst_schedule *schedule = &session->schedule;
     for (size_t i = 0; i < schedule->count; i++) {
         double pixels = (double)schedule->scales[i].width * (double)schedule->scales[i].height;
-        uint32_t planned = nst_schedule_iterations(schedule, session->settings.iterations, i), finished = 0;
+        uint32_t planned = schedule->scales[i].iterations, finished = 0;
         if (i < session->scale) finished = planned;
         if (i == session->scale) finished = session->scale_iteration;
         done += pixels * finished;
@@ -203,7 +203,7 @@ int32_t nst_session_get_progress(const nst_session *session, nst_progress *progr
     NST_INIT(own);
     own.stop_reason = (int32_t)session->stop;
     own.iteration = session->iteration;
-    own.iterations = session->settings.iterations;
+    own.iterations = nst_session_planned(session);
     own.evaluations = nst_session_evaluations(session);
     own.scale = (uint32_t)session->scale + 1;
     own.scales = (uint32_t)session->schedule.count;
@@ -222,6 +222,24 @@ int32_t nst_session_get_progress(const nst_session *session, nst_progress *progr
     own.seconds = session->seconds;
     own.seconds_left = seconds_left(session);
     return nst_abi_write(progress, &own, sizeof own, NST_PROGRESS_FIRST_SIZE);
+}
+
+int32_t nst_session_get_strength(const nst_session *session, nst_strength_info *info)
+{
+    nst_strength_info own;
+    const nst_strength *s;
+    if (!session) return NST_ERR_INVALID_ARG;
+    NST_INIT(own);
+    s = &session->strength;
+    own.in_use = !isnan(session->settings.strength);
+    own.clamped = s->clamped;
+    own.settled = s->phase >= NST_STRENGTH_FOLLOW;
+    own.strength = session->settings.strength;
+    own.target = !own.in_use ? (double)NAN : s->phase == NST_STRENGTH_OFF ? nst_strength_target(own.strength) : s->target;
+    own.retention = session->retention;
+    own.content_weight = session->settings.alpha;
+    own.floor = s->floor > 0 ? s->floor : (double)NAN;
+    return nst_abi_write(info, &own, sizeof own, NST_STRENGTH_INFO_FIRST_SIZE);
 }
 
 int32_t nst_session_get_term(const nst_session *session, uint32_t index, nst_loss_term *term)

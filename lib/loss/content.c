@@ -1,4 +1,6 @@
-/* Content loss: the squared difference of features (Gatys et al. 2016, equation 1). Plain sum: sum over all units of (F - P)^2. */
+/* Content loss: the squared difference of features (Gatys et al. 2016, equation 1). Plain sum: sum over all units of (F - P)^2. Beside it
+ * the features' moments are taken, which tell how much of the content is kept. */
+#include <math.h>
 #include <string.h>
 
 #include "loss/loss.h"
@@ -16,9 +18,9 @@ static double *sums_of(const void *target)
     return (double *)(void *)((char *)(uintptr_t)target + sizeof(content_target));
 }
 
-const double *nst_content_moments(const void *target)
+double nst_content_power(const void *target)
 {
-    return sums_of(target);
+    return ((const content_target *)target)->power;
 }
 
 static size_t sums_bytes(nst_shape shape)
@@ -88,27 +90,58 @@ static double factor(nst_dialect dialect, nst_shape shape, const void *target)
     }
 }
 
+/* State: the plain sum, then sum and sum of squares of every channel of F (C doubles each). */
 static size_t state_bytes(nst_shape shape)
 {
-    (void)shape;
-    return sizeof(double);
+    return (1 + 2 * shape.channels) * sizeof(double);
 }
 
 static void begin(nst_loss *loss)
 {
-    *(double *)loss->state = 0;
+    memset(loss->state, 0, state_bytes(loss->shape));
 }
 
 static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)
 {
+    const nst_kernels *kernels = loss->tools.kernels;
     nst_place place = place_of(&loss->tools, loss->shape, tile);
-    *(double *)loss->state += loss->tools.kernels->squared_difference(loss->tools.exec, tile->shape, tile->region, features, &place,
-                                                                      features_of(loss->shape, loss->target));
+    double *state = loss->state, *sums = state + 1;
+    *state += kernels->squared_difference(loss->tools.exec, tile->shape, tile->region, features, &place,
+                                          features_of(loss->shape, loss->target));
+    kernels->moments(loss->tools.exec, tile->shape, tile->region, features, sums, sums + loss->shape.channels);
 }
 
 static double finish(nst_loss *loss)
 {
     return *(double *)loss->state;
+}
+
+static double sum_of(const double *values, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += values[i];
+    return sum;
+}
+
+/* Sum over channels of (sum a)(sum b)/M: what centring takes from an inner product of features. */
+static double mean_product(nst_shape shape, const double *a, const double *b)
+{
+    double sum = 0;
+    for (size_t c = 0; c < shape.channels; c++) sum += a[c] * b[c];
+    return sum / (double)nst_shape_positions(shape);
+}
+
+/* <F,P> comes from |F - P|^2, so that features are read once. */
+double nst_content_retention(const nst_loss *loss)
+{
+    const double rounding = 1e-12; /* of the power; less variance than that is none */
+    nst_shape shape = loss->shape;
+    const double *f = (const double *)loss->state + 1, *p = sums_of(loss->target);
+    double power_f = sum_of(f + shape.channels, shape.channels), power_p = sum_of(p + shape.channels, shape.channels);
+    double variance_f = power_f - mean_product(shape, f, f), variance_p = power_p - mean_product(shape, p, p);
+    double covariance = (power_f + power_p - *(const double *)loss->state) / 2 - mean_product(shape, f, p);
+    if (!(variance_f > rounding * power_f) || !(variance_p > rounding * power_p)) return (double)NAN;
+    return covariance / sqrt(variance_f * variance_p);
 }
 
 static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)

@@ -63,8 +63,11 @@ struct nst_loss {
 
 extern const nst_loss_class nst_loss_content, nst_loss_gram, nst_loss_tv;
 
-/* What a content target knows of its channels: the sum of each (C), then the sum of squares of each (C), over all positions. */
-const double *nst_content_moments(const void *target);
+/* Of a content loss, after finish(): the centred cosine of F and P, Σ_c cov(F_c, P_c) / sqrt(Σ_c var F_c · Σ_c var P_c): how much of the
+ * content is kept, whatever its contrast; NaN where either is flat. */
+double nst_content_retention(const nst_loss *loss);
+/* Of its target: Σ P^2. */
+double nst_content_power(const void *target);
 
 /* Stores and returns loss->value, after begin() and accumulate() of all tiles. */
 double nst_loss_finish(nst_loss *loss);

@@ -14,7 +14,7 @@ typedef struct nst_distance {
 #define NST_DISTANCES_ROOM ((size_t)1 << 30)
 
 /* picture (3, height, width): RGB 0..1. `distances` has an element for every layer of the network. Dialect and weights of
- * config->settings do not matter. NST_ERR_NUMERIC where features are not finite. */
+ * config->settings and its octaves do not matter. NST_ERR_NUMERIC where features are not finite. */
 int32_t nst_distances_measure(const nst_objective_config *config, const nst_real *picture, nst_distance *distances, nst_error *error);
 
 #endif

@@ -9,7 +9,8 @@ struct nst_walk {
     const nst_network *network;
     nst_walk_plan plan;
     nst_pass *pass;
-    size_t width, height;        /* of the picture */
+    const nst_way *way;           /* of the picture at work */
+    size_t width, height;         /* of the picture at work */
     nst_real *picture, *gradient; /* (3, h, w) of a tile; NULL where there are none */
 };
 
@@ -32,15 +33,25 @@ static size_t wider_core(size_t core, size_t side, size_t gain)
     return core >= side || side - core <= gain ? side : core + gain;
 }
 
-static void set_tiles(const nst_pass_config *config, size_t core_width, size_t core_height, nst_walk_plan *plan)
+static nst_way make_way(const nst_pass_config *config, size_t width, size_t height, size_t core_width, size_t core_height)
 {
     size_t depth = nst_pass_depth(config), reach = nst_tiling_reach(config->network, depth), unit = nst_tiling_unit(config->network, depth);
+    nst_way way;
     size_t gain;
-    plan->gradient = nst_tiling_make(config->width, config->height, core_width, core_height, config->backward ? 2 * reach : reach, unit);
-    plan->features = nst_tiling_make(config->width, config->height, core_width, core_height, reach, unit);
-    gain = 2 * (plan->gradient.halo - plan->features.halo);
-    plan->features = nst_tiling_make(config->width, config->height, wider_core(plan->gradient.core_width, config->width, gain),
-                                     wider_core(plan->gradient.core_height, config->height, gain), reach, unit);
+    way.gradient = nst_tiling_make(width, height, core_width, core_height, config->backward ? 2 * reach : reach, unit);
+    way.features = nst_tiling_make(width, height, core_width, core_height, reach, unit);
+    gain = 2 * (way.gradient.halo - way.features.halo);
+    way.features = nst_tiling_make(width, height, wider_core(way.gradient.core_width, width, gain),
+                                   wider_core(way.gradient.core_height, height, gain), reach, unit);
+    return way;
+}
+
+static void set_tiles(const nst_pass_config *config, size_t core_width, size_t core_height, nst_walk_plan *plan)
+{
+    plan->ways[0] = make_way(config, config->width, config->height, core_width, core_height);
+    plan->way_count = 1 + config->other_count;
+    for (size_t i = 1; i < plan->way_count; i++)
+        plan->ways[i] = make_way(config, config->others[i - 1].width, config->others[i - 1].height, core_width, core_height);
 }
 
 /* Pixels of all tiles. */
@@ -60,9 +71,13 @@ static double way_of(const nst_tiling *tiling)
 
 double nst_walk_work(const nst_walk_plan *plan)
 {
-    double there = way_of(&plan->features), back = way_of(&plan->gradient);
-    /* in one piece the features are still there on the way back; the gradient costs as much as the features again */
-    return nst_walk_tiled(plan) ? there + 2 * back : there + back;
+    double work = 0;
+    for (size_t i = 0; i < plan->way_count; i++) {
+        double there = way_of(&plan->ways[i].features), back = way_of(&plan->ways[i].gradient);
+        /* in one piece the features are still there on the way back; the gradient costs as much as the features again */
+        work += nst_way_tiled(&plan->ways[i]) ? there + 2 * back : there + back;
+    }
+    return work;
 }
 
 static size_t core_for(size_t side, size_t parts, size_t grid)
@@ -70,7 +85,7 @@ static size_t core_for(size_t side, size_t parts, size_t grid)
     return ((side + parts - 1) / parts + grid - 1) / grid * grid;
 }
 
-/* The different sizes of the tiles: few, since all but those at borders are alike. */
+/* The different sizes of the tiles of all pictures: few, since all but those at borders are alike. */
 enum { MOST_SIDES = 16, MOST_SIZES = 2 * MOST_SIDES * MOST_SIDES };
 
 typedef struct sizes {
@@ -86,6 +101,13 @@ static size_t note_side(size_t *sides, size_t count, size_t side)
     return count;
 }
 
+static void note_size(sizes *s, size_t width, size_t height)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->list[i].width == width && s->list[i].height == height) return;
+    if (s->count < MOST_SIZES) s->list[s->count++] = (nst_extent){width, height};
+}
+
 static void note_sizes(const nst_tiling *tiling, sizes *s)
 {
     size_t widths[MOST_SIDES], heights[MOST_SIDES], across = 0, down = 0;
@@ -98,14 +120,16 @@ static void note_sizes(const nst_tiling *tiling, sizes *s)
         down = note_side(heights, down, cut.whole.row1 - cut.whole.row0);
     }
     for (size_t i = 0; i < across; i++)
-        for (size_t k = 0; k < down; k++) s->list[s->count++] = (nst_extent){widths[i], heights[k]};
+        for (size_t k = 0; k < down; k++) note_size(s, widths[i], heights[k]);
 }
 
 static void list_sizes(const nst_walk_plan *plan, sizes *s)
 {
     s->count = 0;
-    note_sizes(&plan->gradient, s);
-    note_sizes(&plan->features, s);
+    for (size_t i = 0; i < plan->way_count; i++) {
+        note_sizes(&plan->ways[i].gradient, s);
+        note_sizes(&plan->ways[i].features, s);
+    }
 }
 
 /* The pass for the tiles of a plan. `s` must live as long as it is made from that. */
@@ -158,8 +182,9 @@ int32_t nst_walk_make_plan(const nst_pass_config *config, size_t room, nst_walk_
 {
     int32_t status = measure(config, 0, 0, plan, error); /* also checks that something is tapped, and the sizes */
     size_t grid = grid_of(config), most, last = 0;
-    nst_walk_plan best = {.bytes = SIZE_MAX};
+    nst_walk_plan best = *plan;
     if (status < 0 || plan->bytes <= room) return status;
+    best.bytes = SIZE_MAX;
     most = (config->width + grid - 1) / grid;
     for (size_t columns = 1; columns <= most; columns++) {
         size_t core_width = core_for(config->width, columns, grid);
@@ -198,6 +223,7 @@ int32_t nst_walk_new(const nst_pass_config *config, size_t room, nst_walk **out,
     walk->memory = &config->ctx->memory;
     walk->network = config->network;
     walk->plan = plan;
+    walk->way = walk->plan.ways;
     walk->width = config->width;
     walk->height = config->height;
     list_sizes(&plan, &s);
@@ -286,13 +312,21 @@ static int32_t forward_tile(nst_walk *walk, visit *v, const nst_real *image)
 
 /* ---- all tiles ---- */
 
+int32_t nst_walk_turn_to(nst_walk *walk, size_t index)
+{
+    walk->way = &walk->plan.ways[index];
+    walk->width = walk->way->features.width;
+    walk->height = walk->way->features.height;
+    return nst_way_tiled(walk->way) ? NST_OK : nst_pass_resize(walk->pass, walk->width, walk->height);
+}
+
 int32_t nst_walk_forward(nst_walk *walk, const nst_real *image, nst_walk_observe_fn observe, void *user)
 {
-    visit v = {walk, nst_tiling_get(&walk->plan.features, 0), observe, NULL, user};
+    visit v = {walk, nst_tiling_get(&walk->way->features, 0), observe, NULL, user};
     int32_t status = NST_OK;
-    if (!nst_walk_tiled(&walk->plan)) return nst_pass_forward(walk->pass, image, observe_tile, &v);
-    for (size_t i = 0; i < nst_tiling_count(&walk->plan.features) && status >= 0; i++) {
-        v.cut = nst_tiling_get(&walk->plan.features, i);
+    if (!nst_way_tiled(walk->way)) return nst_pass_forward(walk->pass, image, observe_tile, &v);
+    for (size_t i = 0; i < nst_tiling_count(&walk->way->features) && status >= 0; i++) {
+        v.cut = nst_tiling_get(&walk->way->features, i);
         status = forward_tile(walk, &v, image);
     }
     return status;
@@ -300,11 +334,11 @@ int32_t nst_walk_forward(nst_walk *walk, const nst_real *image, nst_walk_observe
 
 int32_t nst_walk_backward(nst_walk *walk, const nst_real *image, nst_walk_inject_fn inject, void *user, nst_real *gradient)
 {
-    visit v = {walk, nst_tiling_get(&walk->plan.gradient, 0), NULL, inject, user};
+    visit v = {walk, nst_tiling_get(&walk->way->gradient, 0), NULL, inject, user};
     int32_t status = NST_OK;
-    if (!nst_walk_tiled(&walk->plan)) return nst_pass_backward(walk->pass, inject_tile, &v, gradient);
-    for (size_t i = 0; i < nst_tiling_count(&walk->plan.gradient) && status >= 0; i++) {
-        v.cut = nst_tiling_get(&walk->plan.gradient, i);
+    if (!nst_way_tiled(walk->way)) return nst_pass_backward(walk->pass, inject_tile, &v, gradient);
+    for (size_t i = 0; i < nst_tiling_count(&walk->way->gradient) && status >= 0; i++) {
+        v.cut = nst_tiling_get(&walk->way->gradient, i);
         status = forward_tile(walk, &v, image);
         if (status >= 0) status = nst_pass_backward(walk->pass, inject_tile, &v, walk->gradient);
         if (status >= 0) put_core_back(walk, &v.cut, walk->gradient, gradient);
@@ -316,9 +350,9 @@ const char *nst_walk_non_finite_layer(nst_walk *walk, const nst_real *image)
 {
     visit v = {.walk = walk};
     const char *name = NULL;
-    if (!nst_walk_tiled(&walk->plan)) return nst_pass_non_finite_layer(walk->pass, image);
-    for (size_t i = 0; i < nst_tiling_count(&walk->plan.features) && !name; i++) {
-        v.cut = nst_tiling_get(&walk->plan.features, i);
+    if (!nst_way_tiled(walk->way)) return nst_pass_non_finite_layer(walk->pass, image);
+    for (size_t i = 0; i < nst_tiling_count(&walk->way->features) && !name; i++) {
+        v.cut = nst_tiling_get(&walk->way->features, i);
         if (forward_tile(walk, &v, image) < 0) return NULL;
         name = nst_pass_non_finite_layer(walk->pass, walk->picture);
     }

@@ -39,8 +39,9 @@ static bool acquire(nst_optimizer *o)
     return a->first && a->second && a->average;
 }
 
-static size_t bytes(const nst_optim_config *config, size_t n)
+static size_t bytes(const nst_optim_config *config, size_t n, bool preconditioned)
 {
+    (void)preconditioned;
     (void)config;
     return 3 * nst_optimizer_vector_bytes(n);
 }

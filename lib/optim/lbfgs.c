@@ -1,5 +1,6 @@
 /* L-BFGS: two-loop recursion (Nocedal 1980; Liu and Nocedal 1989) over the newest pairs s = change of x, y = change of the
- * gradient. While bounded: the same on the free variables, with steps projected on the box (after Bertsekas 1982). */
+ * gradient, around H0, a multiple of the identity or of the problem's preconditioner P. While bounded: the same on the free variables, with
+ * steps projected on the box (after Bertsekas 1982). */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,12 +13,13 @@
 
 typedef struct pair {
     void *s, *y;   /* (n) of the history's precision */
-    double sy, yy; /* s'y, y'y, of the values as they are kept */
+    double sy, yy; /* s'y; y'y or, preconditioned, y'Py: of the values as they are kept */
 } pair;
 
 typedef struct lbfgs {
     nst_optimizer base;
     nst_real *direction; /* (n) */
+    nst_real *moved;     /* (n) P y of the newest pair; NULL: no preconditioner */
     pair *pairs;         /* ring of `capacity` */
     pair spare;          /* where the next pair is made; in full precision that is trial_x and trial_gradient */
     double *alpha;       /* (capacity) of the recursion */
@@ -57,6 +59,7 @@ static bool acquire(nst_optimizer *o)
     l->direction = nst_optimizer_alloc_vector(o);
     l->alpha = nst_alloc_array(o->memory, wanted, sizeof *l->alpha);
     l->pairs = nst_alloc_array(o->memory, wanted, sizeof *l->pairs);
+    if (o->problem.precondition && !(l->moved = nst_optimizer_alloc_vector(o))) return false;
     if (!l->direction || !l->alpha || !l->pairs) return false;
     for (; l->capacity < wanted; l->capacity++)
         if (!alloc_pair(o, &l->pairs[l->capacity])) return false;
@@ -65,11 +68,11 @@ static bool acquire(nst_optimizer *o)
     return false;
 }
 
-static size_t bytes(const nst_optim_config *config, size_t n)
+static size_t bytes(const nst_optim_config *config, size_t n, bool preconditioned)
 {
     size_t wanted = (size_t)config->history, spare = config->history_precision != NST_PRECISION_FP32;
     size_t numbers = 2 * nst_optimizer_values_bytes(n, config->history_precision);
-    return nst_optimizer_vector_bytes(n) + wanted * (sizeof(double) + sizeof(pair)) + (wanted + spare) * numbers;
+    return (preconditioned ? 2 : 1) * nst_optimizer_vector_bytes(n) + wanted * (sizeof(double) + sizeof(pair)) + (wanted + spare) * numbers;
 }
 
 static void release(nst_optimizer *o)
@@ -80,6 +83,7 @@ static void release(nst_optimizer *o)
     nst_free(o->memory, l->pairs);
     nst_free(o->memory, l->alpha);
     nst_free(o->memory, l->direction);
+    nst_free(o->memory, l->moved);
 }
 
 static uint32_t pairs_in_use(const lbfgs *l)
@@ -117,7 +121,12 @@ static void drop_what_leaves_box(lbfgs *l)
         if (leaves_box(o, i, -o->gradient[i]) || leaves_box(o, i, l->direction[i])) l->direction[i] = 0;
 }
 
-/* What the inverse Hessian is taken for where no pair has looked: the largest s'y / y'y of the pairs. The newest pair's alone
+static void precondition(const nst_optimizer *o, nst_real *v)
+{
+    if (o->problem.precondition) o->problem.precondition(o->problem.preconditioner, v);
+}
+
+/* What the inverse Hessian is taken for, of P, where no pair has looked: the largest s'y / y'Py of the pairs. The newest pair's alone
  * (the usual choice) is short of it on most iterations; docs/optimisers.md has the measurement. */
 static double initial_scale(lbfgs *l, uint32_t count)
 {
@@ -148,8 +157,21 @@ static double start_recursion(lbfgs *l, nst_vector s)
     return nst_optimizer_axpby_dot(o, 0, full(o->gradient), 1, l->direction, s);
 }
 
+/* direction = H0 direction, after the oldest pair was taken in; returns its product with that pair's y. */
+static double apply_start(lbfgs *l, uint32_t count, double alpha)
+{
+    const nst_optimizer *o = &l->base;
+    const pair *oldest = pair_of_age(l, count - 1);
+    double scale = initial_scale(l, count);
+    if (!o->problem.precondition)
+        return nst_optimizer_axpby_dot(o, -scale * alpha, kept(l, oldest->y), scale, l->direction, kept(l, oldest->y));
+    nst_optimizer_axpby_dot(o, -alpha, kept(l, oldest->y), 1, l->direction, kept(l, oldest->y));
+    precondition(o, l->direction);
+    return nst_optimizer_axpby_dot(o, 0, kept(l, oldest->y), scale, l->direction, kept(l, oldest->y));
+}
+
 /* direction = -H gradient; returns the slope along it. Each pass over memory takes a pair in and yields the product that the next one
- * needs: the older pair's on the way down, the newer one's on the way up. The oldest pair's brings the scale of H0. */
+ * needs: the older pair's on the way down, the newer one's on the way up. The oldest pair's brings H0. */
 static double find_direction(lbfgs *l)
 {
     const nst_optimizer *o = &l->base;
@@ -157,11 +179,9 @@ static double find_direction(lbfgs *l)
     double product = start_recursion(l, kept(l, pair_of_age(l, 0)->s));
     for (uint32_t age = 0; age < count; age++) {
         const pair *p = pair_of_age(l, age);
-        bool oldest = age + 1 == count;
-        double scale = oldest ? initial_scale(l, count) : 1;
-        const void *next = oldest ? p->y : pair_of_age(l, age + 1)->s;
         l->alpha[age] = product / p->sy;
-        product = nst_optimizer_axpby_dot(o, -scale * l->alpha[age], kept(l, p->y), scale, l->direction, kept(l, next));
+        if (age + 1 == count) product = apply_start(l, count, l->alpha[age]);
+        else product = nst_optimizer_axpby_dot(o, -l->alpha[age], kept(l, p->y), 1, l->direction, kept(l, pair_of_age(l, age + 1)->s));
     }
     for (uint32_t age = count; age-- > 0;) {
         const pair *p = pair_of_age(l, age);
@@ -195,6 +215,8 @@ static int32_t try_steepest_descent(lbfgs *l, double *f)
     nst_optimizer *o = &l->base;
     double length;
     negate_free_gradient(l);
+    precondition(o, l->direction);
+    if (o->bounded) drop_what_leaves_box(l);
     length = sqrt(nst_optimizer_dot(o, l->direction, l->direction) / (double)o->problem.n);
     if (length == 0) return NST_STEP_CONVERGED;
     nst_optimizer_scale(o, FIRST_STEP * o->config.learning_rate / length, l->direction);
@@ -209,10 +231,15 @@ static void remember_pair(lbfgs *l)
     uint32_t place = (l->newest + 1) % l->capacity;
     pair *slot = &l->pairs[place], made = is_full(l) ? (pair){o->trial_x, o->trial_gradient, 0, 0} : l->spare;
     double sums[2];
+    if (l->moved) {
+        nst_optimizer_axpby(o, 1, o->gradient, 0, l->moved);
+        nst_optimizer_axpy(o, -1, o->trial_gradient, l->moved);
+        precondition(o, l->moved);
+    }
     o->kernels->curvature_pair(&o->exec, o->problem.n, o->x, o->trial_x, o->gradient, o->trial_gradient,
                                o->config.history_precision, made.s, made.y, sums);
     made.sy = sums[0];
-    made.yy = sums[1];
+    made.yy = l->moved ? nst_optimizer_axpby_dot(o, 0, kept(l, made.y), 1, l->moved, kept(l, made.y)) : sums[1];
     if (!(made.sy > LEAST_CURVATURE * made.yy) || made.yy == 0 || !isfinite(made.sy)) return;
     if (is_full(l)) {
         o->trial_x = slot->s;

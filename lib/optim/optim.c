@@ -77,10 +77,10 @@ void nst_optimizer_free(nst_optimizer *o)
     nst_free(o->memory, o);
 }
 
-size_t nst_optimizer_bytes(const nst_optim_config *config, size_t n)
+size_t nst_optimizer_bytes(const nst_optim_config *config, size_t n, bool preconditioned)
 {
     const nst_optimizer_ops *ops = find_ops(config->kind);
-    return ops->struct_size + (ops->in_place ? 2 : 4) * nst_optimizer_vector_bytes(n) + ops->bytes(config, n);
+    return ops->struct_size + (ops->in_place ? 2 : 4) * nst_optimizer_vector_bytes(n) + ops->bytes(config, n, preconditioned);
 }
 
 /* Either way nothing is lost that is not out of date. */

@@ -17,10 +17,15 @@
  * negative status (cancelled, out of memory) aborts the step: the next one goes on as if there had been none. */
 typedef int32_t (*nst_evaluate_fn)(void *user, const nst_real *x, double *f, nst_real *gradient);
 
+/* v (n) = P v, P symmetric and positive definite: about the inverse Hessian but for its scale. */
+typedef void (*nst_precondition_fn)(void *user, nst_real *v);
+
 typedef struct nst_problem {
     size_t n;
     nst_evaluate_fn evaluate;
     void *user;
+    nst_precondition_fn precondition; /* L-BFGS; NULL: the identity */
+    void *preconditioner;
 } nst_problem;
 
 typedef enum nst_optimizer_kind { NST_OPTIMIZER_LBFGS, NST_OPTIMIZER_ADAM } nst_optimizer_kind;
@@ -49,7 +54,7 @@ int32_t nst_optimizer_new(nst_ctx *ctx, const nst_kernels *kernels, const nst_ex
                           const nst_problem *problem, nst_real **x, nst_optimizer **out, nst_error *error);
 void nst_optimizer_free(nst_optimizer *optimizer);
 /* What an optimiser of n variables takes, all its life. */
-size_t nst_optimizer_bytes(const nst_optim_config *config, size_t n);
+size_t nst_optimizer_bytes(const nst_optim_config *config, size_t n, bool preconditioned);
 
 /* Evaluates f and gradient at the present x if that has not been done since new() or restart(). */
 int32_t nst_optimizer_begin(nst_optimizer *optimizer);

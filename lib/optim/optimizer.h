@@ -10,7 +10,7 @@ typedef struct nst_optimizer_ops {
     bool always_boxed;                                      /* iterates stay in [lower, upper] without set_bounded() */
     bool in_place;                                          /* needs no trial_x and trial_gradient: they are NULL */
     bool (*acquire)(nst_optimizer *optimizer);              /* takes its memory; false: refused, release() follows */
-    size_t (*bytes)(const nst_optim_config *config, size_t n); /* what acquire() takes */
+    size_t (*bytes)(const nst_optim_config *config, size_t n, bool preconditioned); /* what acquire() takes */
     void (*release)(nst_optimizer *optimizer);
     int32_t (*step)(nst_optimizer *optimizer);              /* f and gradient belong to x when it is called */
     void (*objective_changed)(nst_optimizer *optimizer);

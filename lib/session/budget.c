@@ -43,7 +43,8 @@ static const nst_image *start_image(const forecast *f)
 {
     const nst_session *session = f->session;
     switch (f->settings->init) {
-    case NST_INIT_CONTENT: return session->targets->content;
+    case NST_INIT_CONTENT:
+    case NST_INIT_MATCHED: return session->targets->content;
     case NST_INIT_STYLE: return session->targets->style_count > 0 ? session->targets->styles[0] : NULL;
     case NST_INIT_IMAGE: return session->init;
     default: return NULL;
@@ -58,26 +59,41 @@ static void pass_through(nst_ledger *ledger, nst_purpose purpose, size_t bytes)
 
 static size_t optimizer_bytes(const forecast *f, size_t scale)
 {
-    return nst_optimizer_bytes(&f->settings->optim,
-                               nst_picture_values(f->schedule->scales[scale].width, f->schedule->scales[scale].height));
+    size_t width = f->schedule->scales[scale].width, height = f->schedule->scales[scale].height;
+    size_t pyramid = f->settings->pyramid ? nst_pyramid_bytes(width, height) : 0;
+    return pyramid + nst_optimizer_bytes(&f->settings->optim, nst_picture_values(width, height), f->settings->pyramid);
 }
 
 static nst_objective_config objective_config(forecast *f, size_t scale)
 {
-    return (nst_objective_config){f->session->targets, f->settings, &f->network, f->kernels, &f->session->exec,
-                                  f->schedule->scales[scale].width, f->schedule->scales[scale].height,
-                                  f->schedule->scales[scale].room, NULL, false};
+    return (nst_objective_config){.targets = f->session->targets, .settings = f->settings, .network = &f->network, .kernels = f->kernels,
+                                  .exec = &f->session->exec, .width = f->schedule->scales[scale].width,
+                                  .height = f->schedule->scales[scale].height, .octaves = f->schedule->scales[scale].octaves,
+                                  .room = f->schedule->scales[scale].room};
+}
+
+/* A scale grows out of the one before. */
+static void enter_growth(forecast *f, size_t scale)
+{
+    const nst_image *content = f->session->targets->content;
+    size_t width = f->schedule->scales[scale].width, height = f->schedule->scales[scale].height;
+    size_t before_width = f->schedule->scales[scale - 1].width, before_height = f->schedule->scales[scale - 1].height;
+    size_t without = f->settings->detail > 0 ? nst_picture_bytes(before_width, before_height) : 0;
+    nst_ledger_take(&f->ledger, NST_FOR_IMAGES, without);
+    if (without) pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_from_image_bytes(content, before_width, before_height));
+    pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_resample_bytes(before_width, before_height, width, height, false));
+    nst_ledger_give(&f->ledger, NST_FOR_IMAGES, without);
+    if (without) pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_add_image_bytes(content, width, height));
 }
 
 /* Where the picture of a scale comes from. */
-static size_t start_bytes(const forecast *f, size_t scale)
+static void enter_start(forecast *f, size_t scale)
 {
-    size_t width = f->schedule->scales[scale].width, height = f->schedule->scales[scale].height;
     const nst_image *image = start_image(f);
-    if (scale > 0)
-        return nst_picture_resample_bytes(f->schedule->scales[scale - 1].width, f->schedule->scales[scale - 1].height, width, height,
-                                          false);
-    return image ? nst_picture_from_image_bytes(image, width, height) : 0;
+    if (scale > 0) enter_growth(f, scale);
+    else if (image)
+        pass_through(&f->ledger, NST_FOR_IMAGES,
+                     nst_picture_from_image_bytes(image, f->schedule->scales[0].width, f->schedule->scales[0].height));
 }
 
 /* The optimiser of the scale before brings its moments. */
@@ -97,7 +113,7 @@ static int32_t open_scale(forecast *f, size_t scale)
     int32_t status;
     nst_ledger_give(ledger, NST_FOR_FEATURES, before.walk.bytes);
     nst_ledger_take(ledger, NST_FOR_IMAGES, picture);
-    pass_through(ledger, NST_FOR_IMAGES, start_bytes(f, scale));
+    enter_start(f, scale);
     if (scale == 0) nst_ledger_take(ledger, NST_FOR_NETWORK, nst_network_bytes(&f->network, f->session->targets->model, f->kernels));
     status = nst_objective_foretell(&config, ledger, &f->idle, &f->size, f->error);
     nst_ledger_give(ledger, NST_FOR_IMAGES, picture); /* it becomes the optimiser's */
@@ -267,7 +283,7 @@ int32_t nst_session_plan_memory(const nst_session *session, nst_settings *settin
 static void describe_choices(const forecast *f, nst_estimate *e)
 {
     size_t last = f->schedule->count - 1;
-    const nst_tiling *tiling = &f->size.walk.gradient;
+    const nst_tiling *tiling = &f->size.walk.ways[0].gradient;
     bool tiled = nst_walk_tiled(&f->size.walk);
     e->width = (uint32_t)f->schedule->scales[last].width;
     e->height = (uint32_t)f->schedule->scales[last].height;
@@ -331,9 +347,11 @@ static int32_t run_probe(nst_session *session, nst_targets *targets, size_t widt
 {
     size_t values = nst_picture_values(width, height);
     nst_real *picture = nst_alloc(&session->ctx->memory, nst_picture_bytes(width, height));
-    nst_objective_config config = {targets, &session->settings, session->network, session->kernels, &session->exec, width, height,
-                                   session->schedule.scales[session->schedule.count - 1].room, &session->cancel, false};
-    nst_problem problem = {values, evaluate, p};
+    size_t last = session->schedule.count - 1;
+    nst_objective_config config = {.targets = targets, .settings = &session->settings, .network = session->network,
+                                   .kernels = session->kernels, .exec = &session->exec, .width = width, .height = height,
+                                   .octaves = 1, .room = session->schedule.scales[last].room, .cancel = &session->cancel};
+    nst_problem problem = {.n = values, .evaluate = evaluate, .user = p};
     int32_t status = picture ? NST_OK : nst_fail_nomem(error, "a probe");
     if (status >= 0) nst_picture_fill(picture, values, (nst_real)0.5);
     if (status >= 0) nst_picture_blend_noise(picture, values, 1, 1);

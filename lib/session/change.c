@@ -1,4 +1,6 @@
 /* Options that change while a session runs. */
+#include <math.h>
+
 #include "session/session.h"
 
 /* The values a session would have with the change; the session itself stays as it is until they are known to be good. */
@@ -11,10 +13,26 @@ static int32_t try_change(const nst_session *session, nst_option_id id, const ch
     return status < 0 ? status : nst_session_resolve(session, *options, settings, schedule, error);
 }
 
+/* The search goes on where it is, towards another retention; without a strength there is none. One that was not there from the start begins
+ * with what is known of an average pair. */
+static void follow_strength(nst_session *session, const nst_settings *settings)
+{
+    nst_strength *strength = &session->strength;
+    if (isnan(settings->strength)) *strength = (nst_strength){.phase = NST_STRENGTH_OFF};
+    else if (strength->phase == NST_STRENGTH_OFF) {
+        if (!session->optimizer) return; /* it begins with the first scale */
+        nst_strength_begin(strength, settings->strength, 0);
+        nst_strength_follow(strength, session->scale_iteration, session->schedule.scales[session->scale].iterations);
+    } else if (nst_strength_target(settings->strength) != nst_strength_target(session->settings.strength))
+        nst_strength_change(strength, settings->strength);
+}
+
 /* Everything else a change brings comes at the next step. */
 static void take_over(nst_session *session, nst_option_id id, const nst_settings *settings, const nst_schedule *schedule)
 {
+    follow_strength(session, settings);
     session->settings = *settings;
+    if (session->strength.phase != NST_STRENGTH_OFF) session->settings.alpha = session->strength.weight;
     session->schedule = *schedule;
     if (session->optimizer) nst_optimizer_configure(session->optimizer, &settings->optim);
     if (id == NST_OPT_TOLERANCE && session->early == NST_STOP_TOLERANCE) session->early = NST_STOP_NONE;
@@ -53,9 +71,15 @@ static int32_t replan(nst_session *session, nst_error *error)
 {
     nst_settings settings;
     nst_schedule schedule;
+    size_t scale;
     int32_t status = nst_session_resolve(session, session->options, &settings, &schedule, error);
     if (status < 0) return status;
-    return nst_session_reopen(session, &settings, &schedule, matching_scale(session, &schedule), error);
+    follow_strength(session, &settings);
+    if (session->strength.phase != NST_STRENGTH_OFF) settings.alpha = session->strength.weight;
+    scale = matching_scale(session, &schedule);
+    status = nst_session_reopen(session, &settings, &schedule, scale, error);
+    if (status >= 0) nst_strength_follow(&session->strength, session->scale_iteration, schedule.scales[scale].iterations);
+    return status;
 }
 
 static int32_t reweight(nst_session *session)

@@ -16,6 +16,48 @@
 
 /* ---- the session's own scalars ---- */
 
+/* What is not a number has no place in a checkpoint. */
+static int32_t visit_retention(nst_session *session, const nst_state_visitor *visitor)
+{
+    bool known = !isnan(session->retention);
+    double value = known ? session->retention : 0;
+    uint32_t flag = known;
+    int32_t status = nst_visit_count(visitor, "session/retention_known", 1, &flag);
+    if (status >= 0) status = visitor->scalar(visitor->user, "session/retention", &value);
+    if (status >= 0) session->retention = flag ? value : (double)NAN;
+    return status;
+}
+
+static int32_t visit_strength(nst_session *session, const nst_state_visitor *visitor)
+{
+    nst_strength *s = &session->strength;
+    const struct {
+        const char *name;
+        uint32_t limit, *value;
+    } counts[] = {{"phase", NST_STRENGTH_FROZEN, &s->phase}, {"share", UINT32_MAX, &s->share}, {"round", UINT32_MAX, &s->round},
+                  {"done", UINT32_MAX, &s->done}, {"from", UINT32_MAX, &s->from}, {"length", UINT32_MAX, &s->length},
+                  {"mark", UINT32_MAX, &s->mark}, {"below_round", UINT32_MAX, &s->below_round},
+                  {"above_round", UINT32_MAX, &s->above_round}, {"clamped", NST_CLAMPED_FLAT, &s->clamped}};
+    const struct {
+        const char *name;
+        double *value;
+    } numbers[] = {{"target", &s->target}, {"floor", &s->floor}, {"weight", &s->weight}, {"latest", &s->latest},
+                   {"trend", &s->trend}, {"below_weight", &s->below_weight}, {"below_logit", &s->below_logit},
+                   {"above_weight", &s->above_weight}, {"above_logit", &s->above_logit}};
+    int32_t status = visit_retention(session, visitor);
+    char name[48];
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0] && status >= 0; i++) {
+        snprintf(name, sizeof name, "session/strength_%s", counts[i].name);
+        status = nst_visit_count(visitor, name, counts[i].limit, counts[i].value);
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && status >= 0; i++) {
+        snprintf(name, sizeof name, "session/strength_%s", numbers[i].name);
+        status = visitor->scalar(visitor->user, name, numbers[i].value);
+    }
+    if (status >= 0 && s->phase != NST_STRENGTH_OFF) session->settings.alpha = s->weight;
+    return status;
+}
+
 /* Reads or writes every scalar of the session; the one list of them. */
 static int32_t visit_session(nst_session *session, const nst_state_visitor *visitor)
 {
@@ -26,6 +68,7 @@ static int32_t visit_session(nst_session *session, const nst_state_visitor *visi
         {"session/scale", (uint32_t)session->schedule.count - 1, (uint32_t)session->scale},
         {"session/scale_iteration", UINT32_MAX, session->scale_iteration},
         {"session/iteration", UINT32_MAX, session->iteration},
+        {"session/spared", UINT32_MAX, session->spared},
         {"session/past_evaluations", UINT32_MAX, session->past_evaluations},
         {"session/bounded_left", NST_BOUNDED_ITERATIONS, session->bounded_left},
         {"session/early", NST_STOP_NUMERIC, (uint32_t)session->early},
@@ -43,11 +86,12 @@ static int32_t visit_session(nst_session *session, const nst_state_visitor *visi
     session->scale = counts[0].value;
     session->scale_iteration = counts[1].value;
     session->iteration = counts[2].value;
-    session->past_evaluations = counts[3].value;
-    session->bounded_left = counts[4].value;
-    session->early = (nst_stop_reason)counts[5].value;
-    session->window_count = counts[6].value;
-    return NST_OK;
+    session->spared = counts[3].value;
+    session->past_evaluations = counts[4].value;
+    session->bounded_left = counts[5].value;
+    session->early = (nst_stop_reason)counts[6].value;
+    session->window_count = counts[7].value;
+    return visit_strength(session, visitor);
 }
 
 static int32_t visit_terms(nst_session *session, const nst_state_visitor *visitor)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "session/picture.h"
 #include "session/schedule.h"
 
 /* Whose features a loss holds the picture's against. */
@@ -13,9 +14,17 @@ typedef enum loss_source { OF_CONTENT, OF_STYLES } loss_source;
 typedef struct part {
     nst_loss loss;
     loss_source source;
-    size_t layer; /* index in the network, or NST_PIXELS */
+    size_t octave; /* 0: of the picture itself */
+    size_t layer;  /* index in the network, or NST_PIXELS */
     double layer_weight;
+    void *blended; /* the target, where it is blended of several styles */
 } part;
+
+/* The picture, halved `octave` times. */
+typedef struct octave {
+    size_t width, height;
+    nst_real *picture, *gradient; /* (3, height, width); NULL at octave 0: those of the evaluation */
+} octave;
 
 struct nst_objective {
     nst_ctx *ctx;
@@ -29,12 +38,10 @@ struct nst_objective {
     bool recompute;
     const _Atomic int *cancel;
     bool look_only;
-    nst_walk_observe_fn also; /* during a look */
-    void *also_user;
+    octave octaves[NST_MAX_OCTAVES];
+    size_t octave_count, at; /* `at`: the one at work */
     part parts[NST_MAX_TERMS];
     size_t part_count;
-    void *blended[NST_MAX_TERMS]; /* targets blended of several styles */
-    size_t blended_count;
     void *workspace;
     size_t width, height;
     const char *trouble;
@@ -47,15 +54,16 @@ typedef struct loss_entry {
     loss_source source;
     const nst_layer_choices *layers; /* NULL: on the pixels */
     double weight;
+    size_t octaves; /* at which it is taken, each with an equal share of the weight */
 } loss_entry;
 
 /* The one list of them. */
-static void list_losses(const nst_settings *settings, loss_entry losses[NST_LOSSES])
+static void list_losses(const nst_settings *settings, size_t octaves, loss_entry losses[NST_LOSSES])
 {
     const loss_entry all[NST_LOSSES] = {
-        {&nst_loss_content, OF_CONTENT, &settings->content, settings->alpha},
-        {&nst_loss_gram, OF_STYLES, &settings->style, settings->beta},
-        {&nst_loss_tv, OF_CONTENT, NULL, settings->tv},
+        {&nst_loss_content, OF_CONTENT, &settings->content, settings->alpha, 1},
+        {&nst_loss_gram, OF_STYLES, &settings->style, settings->beta, octaves},
+        {&nst_loss_tv, OF_CONTENT, NULL, settings->tv, 1},
     };
     memcpy(losses, all, sizeof all);
 }
@@ -65,22 +73,32 @@ static size_t places_of(const loss_entry *entry)
     return entry->layers ? entry->layers->count : 1;
 }
 
-static void add_part(nst_objective *objective, const loss_entry *entry, size_t place)
+static void add_part(nst_objective *objective, const loss_entry *entry, size_t at, size_t place)
 {
+    const octave *o = &objective->octaves[at];
     size_t layer = entry->layers ? entry->layers->items[place].layer : NST_PIXELS;
-    nst_shape shape = {3, objective->height, objective->width};
-    if (layer != NST_PIXELS) shape = nst_network_shape(objective->network, layer, objective->width, objective->height);
-    objective->parts[objective->part_count++] =
-        (part){.loss = {.class = entry->class, .tools = objective->tools, .shape = shape}, .source = entry->source, .layer = layer};
+    nst_shape shape = {3, o->height, o->width};
+    if (layer != NST_PIXELS) shape = nst_network_shape(objective->network, layer, o->width, o->height);
+    objective->parts[objective->part_count++] = (part){
+        .loss = {.class = entry->class, .tools = objective->tools, .shape = shape}, .source = entry->source, .octave = at, .layer = layer};
     if (layer != NST_PIXELS) objective->tapped[layer] = objective->any_tapped = true;
 }
 
 static void list_parts(nst_objective *objective, const nst_settings *settings)
 {
     loss_entry losses[NST_LOSSES];
-    list_losses(settings, losses);
+    list_losses(settings, objective->octave_count, losses);
     for (size_t i = 0; i < NST_LOSSES; i++)
-        for (size_t place = 0; place < places_of(&losses[i]); place++) add_part(objective, &losses[i], place);
+        for (size_t at = 0; at < losses[i].octaves; at++)
+            for (size_t place = 0; place < places_of(&losses[i]); place++) add_part(objective, &losses[i], at, place);
+}
+
+static void reweight_part(part *p, const nst_settings *settings, const loss_entry *entry, size_t place)
+{
+    double share = 1 / (double)entry->octaves;
+    p->layer_weight = share * (entry->layers ? entry->layers->items[place].weight : 1);
+    p->loss.factor = p->loss.class->factor(settings->dialect, p->loss.shape, p->loss.target);
+    p->loss.weight = entry->weight * p->layer_weight;
 }
 
 /* The parts stand as list_parts() made them. */
@@ -88,28 +106,29 @@ void nst_objective_reweight(nst_objective *objective, const nst_settings *settin
 {
     loss_entry losses[NST_LOSSES];
     part *p = objective->parts;
-    list_losses(settings, losses);
+    list_losses(settings, objective->octave_count, losses);
     for (size_t i = 0; i < NST_LOSSES; i++)
-        for (size_t place = 0; place < places_of(&losses[i]); place++, p++) {
-            p->layer_weight = losses[i].layers ? losses[i].layers->items[place].weight : 1;
-            p->loss.factor = p->loss.class->factor(settings->dialect, p->loss.shape, p->loss.target);
-            p->loss.weight = losses[i].weight * p->layer_weight;
-        }
+        for (size_t at = 0; at < losses[i].octaves; at++)
+            for (size_t place = 0; place < places_of(&losses[i]); place++) reweight_part(p++, settings, &losses[i], place);
 }
 
 /* ---- making ---- */
 
-static nst_pass_config walk_config(const nst_objective *objective)
+/* `smaller`: room for the extents of all octaves but the first, which the configuration refers to. */
+static nst_pass_config walk_config(const nst_objective *objective, nst_extent smaller[NST_MAX_OCTAVES])
 {
+    for (size_t i = 1; i < objective->octave_count; i++)
+        smaller[i - 1] = (nst_extent){objective->octaves[i].width, objective->octaves[i].height};
     return (nst_pass_config){.ctx = objective->ctx, .kernels = objective->tools.kernels, .exec = objective->tools.exec,
                              .network = objective->network, .width = objective->width, .height = objective->height,
                              .tapped = objective->tapped, .backward = !objective->look_only, .recompute = objective->recompute,
-                             .cancel = objective->cancel};
+                             .cancel = objective->cancel, .others = smaller, .other_count = objective->octave_count - 1};
 }
 
 static int32_t make_walk(nst_objective *objective, nst_error *error)
 {
-    nst_pass_config config = walk_config(objective);
+    nst_extent smaller[NST_MAX_OCTAVES];
+    nst_pass_config config = walk_config(objective, smaller);
     return objective->any_tapped ? nst_walk_new(&config, objective->room, &objective->walk, error) : NST_OK;
 }
 
@@ -137,9 +156,25 @@ static int32_t take_states(nst_objective *objective, nst_error *error)
     return NST_OK;
 }
 
+static size_t octave_bytes(const octave *o)
+{
+    return nst_picture_bytes(o->width, o->height);
+}
+
+static int32_t take_octaves(nst_objective *objective, nst_error *error)
+{
+    for (size_t i = 1; i < objective->octave_count; i++) {
+        octave *o = &objective->octaves[i];
+        o->picture = nst_alloc(&objective->ctx->memory, octave_bytes(o));
+        if (!objective->look_only) o->gradient = nst_alloc(&objective->ctx->memory, octave_bytes(o));
+        if (!o->picture || (!o->gradient && !objective->look_only)) return nst_fail_nomem(error, "smaller copies of the picture");
+    }
+    return NST_OK;
+}
+
 /* ---- targets ---- */
 
-/* What is asked of one image, and for whom: parts[i] wants requests[i]. */
+/* What is asked of one image at one octave, and for whom: parts[i] wants requests[i]. */
 typedef struct order {
     nst_target_request requests[NST_MAX_TERMS];
     size_t parts[NST_MAX_TERMS];
@@ -147,16 +182,17 @@ typedef struct order {
 } order;
 
 /* `image`: NST_CONTENT_IMAGE or a style. */
-static void make_order(const nst_objective *objective, const nst_targets *targets, const nst_settings *settings, int image, order *o)
+static void make_order(const nst_objective *objective, const nst_targets *targets, const nst_settings *settings, int image, size_t at,
+                       order *o)
 {
     loss_source source = image == NST_CONTENT_IMAGE ? OF_CONTENT : OF_STYLES;
     o->job = (nst_target_job){.tools = &objective->tools, .network = objective->network, .image = image, .width = objective->width,
-                              .height = objective->height, .room = objective->room, .requests = o->requests};
+                              .height = objective->height, .halvings = at, .room = objective->room, .requests = o->requests};
     if (source == OF_STYLES)
         nst_schedule_style_size(targets->styles[image], settings->style_scale, objective->width, objective->height, &o->job.width,
                                 &o->job.height);
     for (size_t i = 0; i < objective->part_count; i++) {
-        if (objective->parts[i].source != source) continue;
+        if (objective->parts[i].source != source || objective->parts[i].octave != at) continue;
         o->parts[o->job.count] = i;
         o->requests[o->job.count++] = (nst_target_request){objective->parts[i].loss.class, objective->parts[i].layer};
     }
@@ -177,23 +213,19 @@ static int32_t blend_style(nst_objective *objective, nst_targets *targets, const
 {
     for (size_t i = 0; i < o->job.count; i++) {
         part *p = &objective->parts[o->parts[i]];
-        if (!p->loss.target) {
-            void *blank = nst_alloc_zero(&objective->ctx->memory, target_bytes(objective, p));
-            if (!blank) return NST_ERR_NOMEM;
-            objective->blended[objective->blended_count++] = blank;
-            p->loss.target = blank;
-        }
-        p->loss.class->target_blend(p->loss.shape, weight, nst_targets_find(targets, &o->job, i), objective->blended[i]);
+        if (!p->blended) p->loss.target = p->blended = nst_alloc_zero(&objective->ctx->memory, target_bytes(objective, p));
+        if (!p->blended) return NST_ERR_NOMEM;
+        p->loss.class->target_blend(p->loss.shape, weight, nst_targets_find(targets, &o->job, i), p->blended);
     }
     return NST_OK;
 }
 
-static int32_t prepare_image(nst_objective *objective, nst_targets *targets, const nst_settings *settings, int image,
+static int32_t prepare_image(nst_objective *objective, nst_targets *targets, const nst_settings *settings, int image, size_t at,
                              nst_error *error)
 {
     order o;
     int32_t status;
-    make_order(objective, targets, settings, image, &o);
+    make_order(objective, targets, settings, image, at, &o);
     status = nst_targets_prepare(targets, &o.job, objective->cancel, error);
     if (status < 0) return status;
     if (image == NST_CONTENT_IMAGE || targets->style_count == 1) {
@@ -218,7 +250,15 @@ static void describe(nst_objective *objective, const nst_objective_config *confi
     objective->recompute = config->settings->recompute;
     objective->cancel = config->cancel;
     objective->look_only = config->look_only;
+    objective->octave_count = config->octaves;
+    for (size_t i = 0; i < config->octaves; i++) objective->octaves[i] = (octave){config->width >> i, config->height >> i, NULL, NULL};
     list_parts(objective, config->settings);
+}
+
+/* At which something is asked of an image. */
+static size_t octaves_of(const nst_objective *objective, int image)
+{
+    return image == NST_CONTENT_IMAGE ? 1 : objective->octave_count;
 }
 
 static int32_t build(nst_objective *objective, const nst_objective_config *config, nst_error *error)
@@ -226,8 +266,10 @@ static int32_t build(nst_objective *objective, const nst_objective_config *confi
     int32_t status = NST_OK;
     int styles = (int)config->targets->style_count;
     for (int image = config->targets->content ? NST_CONTENT_IMAGE : 0; image < styles && status >= 0; image++)
-        status = prepare_image(objective, config->targets, config->settings, image, error);
+        for (size_t at = 0; at < octaves_of(objective, image) && status >= 0; at++)
+            status = prepare_image(objective, config->targets, config->settings, image, at, error);
     if (status >= 0) status = take_states(objective, error);
+    if (status >= 0) status = take_octaves(objective, error);
     if (status >= 0) status = make_walk(objective, error); /* last: by now the walks over the targets have gone */
     if (status >= 0) nst_objective_reweight(objective, config->settings);
     return status;
@@ -247,6 +289,34 @@ int32_t nst_objective_new(const nst_objective_config *config, nst_objective **ou
     return status;
 }
 
+static int32_t foretell_image(const nst_objective *objective, const nst_objective_config *config, int image, size_t at, nst_ledger *ledger,
+                              nst_target_idle *idle, nst_objective_size *size, nst_error *error)
+{
+    order o;
+    int32_t status;
+    make_order(objective, config->targets, config->settings, image, at, &o);
+    status = nst_targets_foretell(config->targets, &o.job, ledger, error);
+    for (size_t i = 0; i < o.job.count; i++) {
+        size_t bytes = nst_targets_bytes(&o.job, i);
+        if (image != NST_CONTENT_IMAGE && config->targets->style_count > 1)
+            nst_targets_foretell_release(config->targets, bytes, idle, ledger);
+        else size->held[size->held_count++] = bytes;
+    }
+    return status;
+}
+
+static size_t own_bytes(const nst_objective *objective, uint32_t styles)
+{
+    size_t bytes = workspace_bytes(objective);
+    for (size_t i = 0; i < objective->part_count; i++) {
+        const part *p = &objective->parts[i];
+        bytes += p->loss.class->state_bytes(p->loss.shape);
+        if (p->source == OF_STYLES && styles > 1) bytes += target_bytes(objective, p);
+    }
+    for (size_t i = 1; i < objective->octave_count; i++) bytes += (objective->look_only ? 1 : 2) * octave_bytes(&objective->octaves[i]);
+    return bytes;
+}
+
 /* In the order in which build() takes it. */
 int32_t nst_objective_foretell(const nst_objective_config *config, nst_ledger *ledger, nst_target_idle *idle,
                                nst_objective_size *size, nst_error *error)
@@ -254,27 +324,17 @@ int32_t nst_objective_foretell(const nst_objective_config *config, nst_ledger *l
     nst_objective objective = {.ctx = NULL};
     int styles = (int)config->targets->style_count;
     int32_t status = NST_OK;
+    nst_extent smaller[NST_MAX_OCTAVES];
     nst_pass_config walk;
     describe(&objective, config);
-    *size = (nst_objective_size){.losses = sizeof objective + workspace_bytes(&objective)};
+    *size = (nst_objective_size){.losses = sizeof objective};
     nst_ledger_take(ledger, NST_FOR_LOSSES, sizeof objective);
-    for (int image = config->targets->content ? NST_CONTENT_IMAGE : 0; image < styles && status >= 0; image++) {
-        order o;
-        make_order(&objective, config->targets, config->settings, image, &o);
-        status = nst_targets_foretell(config->targets, &o.job, ledger, error);
-        for (size_t i = 0; i < o.job.count; i++) {
-            size_t bytes = nst_targets_bytes(&o.job, i);
-            if (image != NST_CONTENT_IMAGE && styles > 1) nst_targets_foretell_release(config->targets, bytes, idle, ledger);
-            else size->held[size->held_count++] = bytes;
-        }
-    }
-    for (size_t i = 0; i < objective.part_count; i++) {
-        const part *p = &objective.parts[i];
-        size->losses += p->loss.class->state_bytes(p->loss.shape);
-        if (p->source == OF_STYLES && styles > 1) size->losses += target_bytes(&objective, p);
-    }
-    nst_ledger_take(ledger, NST_FOR_LOSSES, size->losses - sizeof objective);
-    walk = walk_config(&objective);
+    for (int image = config->targets->content ? NST_CONTENT_IMAGE : 0; image < styles && status >= 0; image++)
+        for (size_t at = 0; at < octaves_of(&objective, image) && status >= 0; at++)
+            status = foretell_image(&objective, config, image, at, ledger, idle, size, error);
+    nst_ledger_take(ledger, NST_FOR_LOSSES, own_bytes(&objective, config->targets->style_count));
+    size->losses += own_bytes(&objective, config->targets->style_count);
+    walk = walk_config(&objective, smaller);
     if (objective.any_tapped && status >= 0) status = nst_walk_make_plan(&walk, config->room, &size->walk, error);
     nst_ledger_take(ledger, NST_FOR_FEATURES, size->walk.bytes);
     return status;
@@ -299,11 +359,14 @@ void nst_objective_free(nst_objective *objective)
     if (!objective) return;
     memory = &objective->ctx->memory;
     for (size_t i = 0; i < objective->part_count; i++) {
-        bool blended = objective->parts[i].source == OF_STYLES && objective->targets->style_count > 1;
-        if (!blended) nst_targets_release(objective->targets, objective->parts[i].loss.target);
+        if (!objective->parts[i].blended) nst_targets_release(objective->targets, objective->parts[i].loss.target);
+        nst_free(memory, objective->parts[i].blended);
         nst_free(memory, objective->parts[i].loss.state);
     }
-    for (size_t i = 0; i < objective->blended_count; i++) nst_free(memory, objective->blended[i]);
+    for (size_t i = 1; i < objective->octave_count; i++) {
+        nst_free(memory, objective->octaves[i].picture);
+        nst_free(memory, objective->octaves[i].gradient);
+    }
     nst_free(memory, objective->workspace);
     nst_walk_free(objective->walk);
     nst_network_free(objective->network);
@@ -312,15 +375,20 @@ void nst_objective_free(nst_objective *objective)
 
 /* ---- loss and gradient ---- */
 
+static bool at_work(const nst_objective *objective, const part *p, size_t layer)
+{
+    return p->octave == objective->at && p->layer == layer;
+}
+
 /* A loss is begun before and finished after all tiles of its layer. */
 static int32_t observe(void *user, size_t layer, const nst_tile *tile, const void *features)
 {
     nst_objective *objective = user;
     for (size_t i = 0; i < objective->part_count; i++) {
         nst_loss *loss = &objective->parts[i].loss;
-        if (objective->parts[i].layer == layer) loss->class->accumulate(loss, tile, features);
+        if (at_work(objective, &objective->parts[i], layer)) loss->class->accumulate(loss, tile, features);
     }
-    return objective->also ? objective->also(objective->also_user, layer, tile, features) : NST_OK;
+    return NST_OK;
 }
 
 /* Losses share one workspace but keep their states, so that all gradients can be taken on the way back. */
@@ -329,21 +397,29 @@ static int32_t inject(void *user, size_t layer, const nst_tile *tile, const void
     nst_objective *objective = user;
     for (size_t i = 0; i < objective->part_count; i++) {
         nst_loss *loss = &objective->parts[i].loss;
-        if (objective->parts[i].layer == layer) nst_loss_seed(loss, tile, features, gradient);
+        if (at_work(objective, &objective->parts[i], layer)) nst_loss_seed(loss, tile, features, gradient);
     }
     return NST_OK;
 }
 
 static void begin_losses(nst_objective *objective)
 {
-    for (size_t i = 0; i < objective->part_count; i++) objective->parts[i].loss.class->begin(&objective->parts[i].loss);
+    for (size_t i = 0; i < objective->part_count; i++)
+        if (objective->parts[i].octave == objective->at) objective->parts[i].loss.class->begin(&objective->parts[i].loss);
 }
 
 static double finish_losses(nst_objective *objective)
 {
     double sum = 0;
-    for (size_t i = 0; i < objective->part_count; i++) sum += nst_loss_finish(&objective->parts[i].loss);
+    for (size_t i = 0; i < objective->part_count; i++)
+        if (objective->parts[i].octave == objective->at) sum += nst_loss_finish(&objective->parts[i].loss);
     return sum;
+}
+
+static nst_tile pixels_of(const nst_objective *objective)
+{
+    const octave *o = &objective->octaves[objective->at];
+    return nst_tile_whole((nst_shape){3, o->height, o->width});
 }
 
 static bool finite_picture(const nst_objective *objective, const nst_real *x)
@@ -353,58 +429,101 @@ static bool finite_picture(const nst_objective *objective, const nst_real *x)
     return true;
 }
 
-static const char *find_trouble(const nst_objective *objective, const nst_real *x)
+/* Whatever is wrong with the picture or the numbers of the octave at work: *f is NaN, and the evaluation has worked. */
+static int32_t troubled(nst_objective *objective, const nst_real *picture, double *f)
 {
-    const char *layer = objective->walk ? nst_walk_non_finite_layer(objective->walk, x) : NULL;
-    return layer ? layer : "the loss";
-}
-
-/* Whatever is wrong with the picture or the numbers: *f is NaN, and the evaluation has worked. */
-static int32_t troubled(nst_objective *objective, const char *trouble, double *f)
-{
-    objective->trouble = trouble;
+    const char *layer = objective->walk ? nst_walk_non_finite_layer(objective->walk, picture) : NULL;
+    objective->trouble = layer ? layer : "the loss";
     *f = (double)NAN;
     return NST_OK;
 }
 
-static int32_t evaluate_loss(nst_objective *objective, const nst_tile *pixels, const nst_real *x, double *f)
+/* Adds the losses of an octave of the picture to *f. */
+static int32_t look_at(nst_objective *objective, size_t at, const nst_real *picture, double *f)
+{
+    nst_tile pixels;
+    int32_t status = NST_OK;
+    objective->at = at;
+    pixels = pixels_of(objective);
+    begin_losses(objective);
+    observe(objective, NST_PIXELS, &pixels, picture);
+    if (objective->walk) status = nst_walk_turn_to(objective->walk, at);
+    if (objective->walk && status >= 0) status = nst_walk_forward(objective->walk, picture, observe, objective);
+    if (status >= 0) *f += finish_losses(objective);
+    return status < 0 || isfinite(*f) ? status : troubled(objective, picture, f);
+}
+
+/* After look_at() of the same; overwrites the gradient. */
+static int32_t go_back(nst_objective *objective, const nst_real *picture, nst_real *gradient)
+{
+    nst_tile pixels = pixels_of(objective);
+    int32_t status = NST_OK;
+    if (objective->walk) status = nst_walk_backward(objective->walk, picture, inject, objective, gradient);
+    else memset(gradient, 0, nst_shape_count(pixels.shape) * sizeof *gradient);
+    return status < 0 ? status : inject(objective, NST_PIXELS, &pixels, picture, gradient);
+}
+
+static void make_octaves(nst_objective *objective, const nst_real *x)
+{
+    octave *o = objective->octaves;
+    for (size_t i = 1; i < objective->octave_count; i++)
+        nst_picture_halve(i == 1 ? x : o[i - 1].picture, o[i - 1].width, o[i - 1].height, o[i].picture);
+}
+
+/* The octaves' gradients go through the halvings to the picture's own. */
+static void gather_octaves(nst_objective *objective, nst_real *gradient)
+{
+    const octave *o = objective->octaves;
+    for (size_t i = objective->octave_count; i-- > 1;)
+        nst_picture_halve_backward(o[i].gradient, o[i - 1].width, o[i - 1].height, i == 1 ? gradient : o[i - 1].gradient);
+}
+
+int32_t nst_objective_look(nst_objective *objective, const nst_real *x, double *f)
 {
     int32_t status = NST_OK;
-    begin_losses(objective);
-    observe(objective, NST_PIXELS, pixels, x);
-    if (objective->walk) status = nst_walk_forward(objective->walk, x, observe, objective);
-    if (status >= 0) *f = finish_losses(objective);
+    objective->trouble = NULL;
+    *f = 0;
+    make_octaves(objective, x);
+    for (size_t at = objective->octave_count; at-- > 0 && status >= 0 && !objective->trouble;)
+        status = look_at(objective, at, at == 0 ? x : objective->octaves[at].picture, f);
     return status;
 }
 
-int32_t nst_objective_look(nst_objective *objective, const nst_real *x, nst_walk_observe_fn also, void *user, double *f)
-{
-    nst_tile pixels = nst_tile_whole((nst_shape){3, objective->height, objective->width});
-    int32_t status;
-    objective->trouble = NULL;
-    objective->also = also;
-    objective->also_user = user;
-    status = evaluate_loss(objective, &pixels, x, f);
-    objective->also = NULL;
-    return status >= 0 && !isfinite(*f) ? troubled(objective, find_trouble(objective, x), f) : status;
-}
-
+/* The smallest octave first, so that the gradient is not written before the whole loss is known. */
 int32_t nst_objective_evaluate(void *user, const nst_real *x, double *f, nst_real *gradient)
 {
     nst_objective *objective = user;
-    nst_tile pixels = nst_tile_whole((nst_shape){3, objective->height, objective->width});
     nst_error unused;
     int32_t status = objective->walk ? NST_OK : make_walk(objective, &unused); /* it was at rest */
     objective->trouble = NULL;
-    if (status >= 0) status = evaluate_loss(objective, &pixels, x, f);
+    *f = 0;
+    make_octaves(objective, x);
+    for (size_t at = objective->octave_count; at-- > 0 && status >= 0;) {
+        const octave *o = &objective->octaves[at];
+        status = look_at(objective, at, at == 0 ? x : o->picture, f);
+        if (status < 0 || objective->trouble) return status;
+        status = go_back(objective, at == 0 ? x : o->picture, at == 0 ? gradient : o->gradient);
+    }
     if (status < 0) return status;
-    if (!isfinite(*f)) return troubled(objective, find_trouble(objective, x), f);
-    if (objective->walk) status = nst_walk_backward(objective->walk, x, inject, objective, gradient);
-    else memset(gradient, 0, nst_shape_count(pixels.shape) * sizeof *gradient);
-    if (status < 0) return status;
-    inject(objective, NST_PIXELS, &pixels, x, gradient);
+    gather_octaves(objective, gradient);
     if (!finite_picture(objective, gradient)) objective->trouble = "the gradient"; /* f stays: it tells that the gradient was written */
     return NST_OK;
+}
+
+double nst_objective_retention(const nst_objective *objective)
+{
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < objective->part_count; i++) {
+        const part *p = &objective->parts[i];
+        double retention;
+        if (p->loss.class != &nst_loss_content) continue;
+        retention = nst_content_retention(&p->loss);
+        if (strcmp(objective->network->layers[p->layer].name, "relu4_2") == 0) return retention;
+        sum += retention;
+        count++;
+    }
+    return count > 0 ? sum / (double)count : (double)NAN;
 }
 
 /* ---- terms ---- */
@@ -417,8 +536,10 @@ size_t nst_objective_term_count(const nst_objective *objective)
 nst_objective_term nst_objective_get_term(const nst_objective *objective, size_t index)
 {
     const part *p = &objective->parts[index];
+    const char *name = p->layer == NST_PIXELS ? "pixels" : objective->network->layers[p->layer].name;
     nst_objective_term term = {.kind = p->loss.class->kind, .weight = p->layer_weight * p->loss.factor, .value = p->loss.value};
-    snprintf(term.layer, sizeof term.layer, "%s", p->layer == NST_PIXELS ? "pixels" : objective->network->layers[p->layer].name);
+    if (p->octave == 0) snprintf(term.layer, sizeof term.layer, "%s", name);
+    else snprintf(term.layer, sizeof term.layer, "%s/%d", name, 1 << p->octave);
     return term;
 }
 

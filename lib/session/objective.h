@@ -7,13 +7,13 @@
 #include "session/targets.h"
 
 #define NST_LOSSES 3 /* kinds; objective.c lists them */
-#define NST_MAX_TERMS (NST_LOSSES * NST_MAX_LAYERS)
+#define NST_MAX_TERMS ((NST_LOSSES + NST_MAX_OCTAVES - 1) * NST_MAX_LAYERS)
 
 typedef struct nst_objective nst_objective;
 
 typedef struct nst_objective_term {
     const char *kind;  /* "content", "style", "tv" */
-    char layer[16];    /* "relu4_2", "pixels": a copy, terms outlive their network */
+    char layer[16];    /* "relu4_2", "pixels"; "relu4_1/2" of the picture at half its size. A copy: terms outlive their network */
     double weight;     /* of the layer, times the formula's factor */
     double value;      /* weighted */
 } nst_objective_term;
@@ -26,6 +26,7 @@ typedef struct nst_objective_config {
     const nst_kernels *kernels;
     const nst_exec *exec;
     size_t width, height;
+    size_t octaves; /* sizes at which style is compared: the picture's own, half of it, ... (nst_schedule_octaves) */
     size_t room; /* that a way through the network may take: it goes in tiles where it would take more (nst_walk_new) */
     const _Atomic int *cancel; /* polled in every evaluation */
     bool look_only; /* nst_objective_look() alone will be called: nothing is kept for a way back */
@@ -55,9 +56,8 @@ void nst_objective_rest(nst_objective *objective);
 /* nst_evaluate_fn: x and gradient are pictures (3, height, width). *f is NaN when a feature or the loss is not finite. */
 int32_t nst_objective_evaluate(void *objective, const nst_real *x, double *f, nst_real *gradient);
 
-/* The losses of x (3, height, width) without a gradient. `also` (may be NULL) sees the features of every tapped layer as well. *f as
- * above. */
-int32_t nst_objective_look(nst_objective *objective, const nst_real *x, nst_walk_observe_fn also, void *user, double *f);
+/* The losses of x (3, height, width) without a gradient. *f as above. */
+int32_t nst_objective_look(nst_objective *objective, const nst_real *x, double *f);
 
 /* Takes over dialect, alpha, beta, tv and layer weights; layers must be the same. */
 void nst_objective_reweight(nst_objective *objective, const nst_settings *settings);
@@ -67,6 +67,9 @@ size_t nst_objective_term_count(const nst_objective *objective);
 nst_objective_term nst_objective_get_term(const nst_objective *objective, size_t index);
 /* The loss behind a term, lent; *layer is its index in the network, or NST_PIXELS. */
 const nst_loss *nst_objective_loss(const nst_objective *objective, size_t index, size_t *layer);
+/* How much of the content the picture of the latest evaluation keeps (nst_content_retention()): at relu4_2, else the mean over the content
+ * layers; NaN where there is none. */
+double nst_objective_retention(const nst_objective *objective);
 /* What became non-finite in the latest evaluation: a layer's name, "the loss" or "the gradient"; NULL if all was well. */
 const char *nst_objective_trouble(const nst_objective *objective);
 

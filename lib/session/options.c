@@ -13,15 +13,18 @@ static const double max_int = 9007199254740992.0; /* 2^53: exact in JSON and in 
 
 /* size, type, change, since, key, default, choices, unit, group, doc, minimum, maximum */
 static const nst_option_info table[NST_OPT_COUNT] = {
-    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_RESTART, SINCE_0_1, "dialect", "auto",
-     "auto|neural-style|gatys-paper|gatys-code|normalised", "", "objective",
-     "Whose loss formulas and default alpha and beta apply, so that weights known from another tool mean the same here "
-     "(docs/objective.md). When not given: neural-style with the weights its numbers were made for (preprocessing caffe), else "
-     "normalised.",
-     0, 0, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_RESTART, SINCE_0_1, "strength", "auto", "", "", "objective",
+     "How far the picture goes from the content to the style, the same for every pair of images, size and network: 0 barely touches the "
+     "content, 1 leaves little of it. The content weight alpha is found by measuring, so that as much of the content stays as the "
+     "strength says (docs/objective.md). When not given: 0.5, or no such search where alpha, beta or another dialect than normalised "
+     "is.", 0, 1, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_RESTART, SINCE_0_1, "dialect", "normalised",
+     "neural-style|gatys-paper|gatys-code|normalised", "", "objective",
+     "Whose loss formulas and defaults apply, so that weights known from another tool mean the same here (docs/objective.md). Those of "
+     "normalised do not depend on size, layers or network.", 0, 0, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_RESTART, SINCE_0_1, "alpha", "auto", "", "", "objective",
-     "Weight of the content loss. The dialect's own when not given: neural-style 5, gatys-paper 1, gatys-code 1, normalised 0.005.",
-     0, 1e30, {0}},
+     "Weight of the content loss. When not given: what strength finds, or the dialect's own: neural-style 5, gatys-paper 1, gatys-code "
+     "1, normalised 0.005.", 0, 1e30, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_RESTART, SINCE_0_1, "beta", "auto", "", "", "objective",
      "Weight of the style loss. The dialect's own when not given: neural-style 100, gatys-paper 1000, gatys-code 1000, normalised 1.",
      0, 1e30, {0}},
@@ -40,18 +43,30 @@ static const nst_option_info table[NST_OPT_COUNT] = {
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "style-scale", "1", "", "", "objective",
      "Size of the style images: their longer side is this many times the output's longer side. Larger means larger strokes.", 0.01,
      16, {0}},
-    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_FIXED, SINCE_0_1, "init", "content", "content|noise|gray|style|image", "", "start",
-     "The picture the optimisation starts from. The command also takes a file name, which means image.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "octaves", "auto", "", "", "objective",
+     "Sizes at which the style is compared, the picture's own, half of it and so on: more than one gives large strokes to large "
+     "areas. When not given: 3 in the dialect normalised, else 1. Sizes under 64 pixels are left out.", 1, 4, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_FIXED, SINCE_0_1, "init", "auto", "auto|content|noise|gray|style|image|matched", "", "start",
+     "The picture the optimisation starts from; matched is the content in the style's colours. The command also takes a file name, which "
+     "means image. When not given: matched in the dialect normalised, else content; noise where there is no content.", 0, 0, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_FIXED, SINCE_0_1, "init-noise", "0", "", "", "start",
      "Blends the start picture with noise: 0 is the picture, 1 is noise alone.", 0, 1, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_FIXED, SINCE_0_1, "seed", "0", "", "", "start", "Seed of the noise.", 0, 9007199254740992.0,
      {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "preset", "default", "draft|default|quality", "", "schedule",
+     "How much work goes into the picture in the dialect normalised, where iterations is not given: from the coarsest scale on 60, 25, 10, "
+     "10 iterations, 80, 50, 30, 20, or 150, 100, 100, 60.", 0, 0, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "size", "512", "", "pixels", "schedule",
      "Longer side of the output; 0 keeps the size of the content image.", 0, 65535, {0}},
-    {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "scales", "1", "", "", "schedule",
-     "Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone.", 1, 12, {0}},
-    {ENTRY, NST_OPTION_INT, NST_CHANGE_LIVE, SINCE_0_1, "iterations", "500", "", "iterations", "schedule",
-     "Iterations in total, shared evenly by the scales.", 0, 1000000, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "scales", "auto", "", "", "schedule",
+     "Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone. When not given: from about 128 "
+     "pixels on in the dialect normalised, else 1.", 1, 12, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_LIVE, SINCE_0_1, "detail", "auto", "", "", "schedule",
+     "How much of the content's fine detail is put back when the picture grows to the next scale. When not given: 0.5 in the dialect "
+     "normalised where the start is the content, else 0.", 0, 1, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_LIVE, SINCE_0_1, "iterations", "auto", "", "iterations", "schedule",
+     "Iterations in total, shared evenly by the scales. When not given: what preset says in the dialect normalised, and up to twice that "
+     "at the coarsest scale to find what strength asks for; else 500.", 0, 1000000, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_LIVE, SINCE_0_1, "tolerance", "0", "", "", "schedule",
      "Ends a scale when the loss has fallen by less than this fraction over 20 iterations; 0 never does. 0.002 suits most pictures.",
      0, 1, {0}},
@@ -66,6 +81,9 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "Numbers in which L-BFGS keeps its curvature pairs; bf16 (16 bits) takes half the memory and half the time to read.", 0, 0, {0}},
     {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_LIVE, SINCE_0_1, "line-search", "armijo", "armijo|strong-wolfe", "", "optimiser",
      "How L-BFGS chooses its step length: safeguarded backtracking or the strong Wolfe conditions.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "preconditioner", "auto", "auto|none|pyramid", "", "optimiser",
+     "What L-BFGS takes the inverse Hessian for before it has learnt: a multiple of the identity, or of a pyramid, under which coarse "
+     "structure moves first. auto is pyramid in the dialect normalised, else none.", 0, 0, {0}},
     {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "pooling", "max", "max|average|l2", "", "network",
      "Pooling of the network. The weights were trained with max; average gives smoother gradients.", 0, 0, {0}},
     {ENTRY, NST_OPTION_BOOL, NST_CHANGE_PLAN, SINCE_0_1, "pooling-rescale", "false", "", "", "network",

@@ -10,6 +10,7 @@
 
 /* Index into the table; the order is the table's. */
 typedef enum nst_option_id {
+    NST_OPT_STRENGTH,
     NST_OPT_DIALECT,
     NST_OPT_ALPHA,
     NST_OPT_BETA,
@@ -18,11 +19,14 @@ typedef enum nst_option_id {
     NST_OPT_STYLE_LAYERS,
     NST_OPT_STYLE_WEIGHTS,
     NST_OPT_STYLE_SCALE,
+    NST_OPT_OCTAVES,
     NST_OPT_INIT,
     NST_OPT_INIT_NOISE,
     NST_OPT_SEED,
+    NST_OPT_PRESET,
     NST_OPT_SIZE,
     NST_OPT_SCALES,
+    NST_OPT_DETAIL,
     NST_OPT_ITERATIONS,
     NST_OPT_TOLERANCE,
     NST_OPT_OPTIMIZER,
@@ -30,6 +34,7 @@ typedef enum nst_option_id {
     NST_OPT_HISTORY,
     NST_OPT_HISTORY_PRECISION,
     NST_OPT_LINE_SEARCH,
+    NST_OPT_PRECONDITIONER,
     NST_OPT_POOLING,
     NST_OPT_POOLING_RESCALE,
     NST_OPT_PADDING,

@@ -37,6 +37,21 @@ size_t nst_picture_from_image_bytes(const nst_image *image, size_t width, size_t
     return nst_image_bytes(width, height, image->has_alpha) + nst_image_resample_bytes(image, width, height);
 }
 
+size_t nst_picture_add_image_bytes(const nst_image *image, size_t width, size_t height)
+{
+    return nst_picture_bytes(width, height) + nst_picture_from_image_bytes(image, width, height);
+}
+
+int32_t nst_picture_add_image(const nst_image *image, double amount, size_t width, size_t height, nst_real *picture, nst_error *error)
+{
+    nst_memory *memory = &image->ctx->memory;
+    nst_real *added = nst_alloc(memory, nst_picture_bytes(width, height));
+    int32_t status = added ? nst_picture_from_image(image, width, height, added, error) : nst_fail_nomem(error, "a picture");
+    for (size_t i = 0; status >= 0 && i < nst_picture_values(width, height); i++) picture[i] += (nst_real)amount * added[i];
+    nst_free(memory, added);
+    return status;
+}
+
 static float clip(nst_real value)
 {
     if (!(value > 0)) return 0;
@@ -106,6 +121,32 @@ int32_t nst_picture_resample(nst_ctx *ctx, const nst_real *from, size_t from_wid
                                 scratch, error);
     nst_free(&ctx->memory, scratch);
     return status;
+}
+
+/* In place a value is written when it and all before it have been read. */
+void nst_picture_halve(const nst_real *picture, size_t width, size_t height, nst_real *to)
+{
+    for (size_t c = 0; c < 3; c++)
+        for (size_t y = 0; y < height / 2; y++) {
+            const nst_real *upper = picture + (c * height + 2 * y) * width, *lower = upper + width;
+            for (size_t x = 0; x < width / 2; x++)
+                *to++ = (upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1]) / 4;
+        }
+}
+
+void nst_picture_halve_backward(const nst_real *half, size_t width, size_t height, nst_real *gradient)
+{
+    for (size_t c = 0; c < 3; c++)
+        for (size_t y = 0; y < height / 2; y++) {
+            nst_real *upper = gradient + (c * height + 2 * y) * width, *lower = upper + width;
+            for (size_t x = 0; x < width / 2; x++, half++) {
+                nst_real each = *half / 4;
+                upper[2 * x] += each;
+                upper[2 * x + 1] += each;
+                lower[2 * x] += each;
+                lower[2 * x + 1] += each;
+            }
+        }
 }
 
 void nst_picture_blend_noise(nst_real *picture, size_t values, double amount, uint64_t seed)

@@ -18,19 +18,26 @@ static inline size_t nst_picture_bytes(size_t width, size_t height)
     return nst_picture_values(width, height) * sizeof(nst_real);
 }
 
-/* What the three below take while they work, beside what they make (to_image: the image that stays as well). */
+/* What those below take while they work, beside what they make (to_image: the image that stays as well). */
 size_t nst_picture_from_image_bytes(const nst_image *image, size_t width, size_t height);
+size_t nst_picture_add_image_bytes(const nst_image *image, size_t width, size_t height);
 size_t nst_picture_to_image_bytes(size_t width, size_t height, const nst_image *alpha_of);
 size_t nst_picture_resample_bytes(size_t from_width, size_t from_height, size_t width, size_t height, bool bilinear);
 
 /* The image resized to width x height and seen over white where it is transparent. */
 int32_t nst_picture_from_image(const nst_image *image, size_t width, size_t height, nst_real *picture, nst_error *error);
+/* picture (3, height, width) += amount times the same. */
+int32_t nst_picture_add_image(const nst_image *image, double amount, size_t width, size_t height, nst_real *picture, nst_error *error);
 /* Clipped to 0..1. `alpha_of` (may be NULL): an image whose alpha, resized, the result gets. */
 int32_t nst_picture_to_image(nst_ctx *ctx, const nst_real *picture, size_t width, size_t height, const nst_image *alpha_of,
                              nst_image **out, nst_error *error);
 /* To another size: Lanczos, or bilinear for values that must keep their sign. */
 int32_t nst_picture_resample(nst_ctx *ctx, const nst_real *from, size_t from_width, size_t from_height, nst_real *to, size_t width,
                              size_t height, bool bilinear, nst_error *error);
+/* Half the size (3, height / 2, width / 2): means of 2x2 pixels; an odd last row or column is left out. `to` may be the picture. */
+void nst_picture_halve(const nst_real *picture, size_t width, size_t height, nst_real *to);
+/* Its adjoint: gradient (3, height, width) += what `half` (3, height / 2, width / 2) comes to through the halving. */
+void nst_picture_halve_backward(const nst_real *half, size_t width, size_t height, nst_real *gradient);
 /* picture = (1 - amount) picture + amount noise; the noise is normal around mid gray with a deviation of a twentieth of the range:
  * enough to break symmetry, little enough that no grain survives where the gradient is weak. */
 void nst_picture_blend_noise(nst_real *picture, size_t values, double amount, uint64_t seed);

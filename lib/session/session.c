@@ -5,16 +5,20 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "image/colour.h"
 #include "session/picture.h"
 
 /* ---- making and freeing ---- */
 
 static int32_t check_start(const nst_session *session, const nst_settings *settings, nst_error *error)
 {
-    if (settings->init == NST_INIT_CONTENT && !session->targets->content)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "init is content, but there is no content image");
-    if (settings->init == NST_INIT_STYLE && session->targets->style_count == 0)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "init is style, but there is no style image");
+    const char *init = nst_settings_automatic(settings, NST_OPT_INIT);
+    bool of_content = settings->init == NST_INIT_CONTENT || settings->init == NST_INIT_MATCHED;
+    bool of_style = settings->init == NST_INIT_STYLE || settings->init == NST_INIT_MATCHED;
+    if (of_content && !session->targets->content)
+        return nst_fail(error, NST_ERR_INVALID_ARG, "init is %s, but there is no content image", init);
+    if (of_style && session->targets->style_count == 0)
+        return nst_fail(error, NST_ERR_INVALID_ARG, "init is %s, but there is no style image", init);
     if (settings->init == NST_INIT_IMAGE && !session->init)
         return nst_fail(error, NST_ERR_INVALID_ARG, "init is image, but no start image was given");
     return NST_OK;
@@ -65,6 +69,17 @@ static int32_t check_style(const nst_session *session, const nst_settings *setti
     return status < 0 ? nst_fail(error, status, "style-scale: %.400s", reason.text) : NST_OK;
 }
 
+static void choose_octaves(const nst_session *session, const nst_settings *settings, nst_schedule *schedule)
+{
+    const nst_targets *targets = session->targets;
+    nst_layer deepest;
+    find_deepest(session, &settings->style, &deepest);
+    for (size_t i = 0; i < schedule->count && targets->style_count > 0; i++)
+        schedule->scales[i].octaves = nst_schedule_octaves(
+            settings->octaves, deepest.pools + (deepest.kind == NST_LAYER_POOL), schedule->scales[i].width, schedule->scales[i].height,
+            (const nst_image *const *)targets->styles, targets->style_count, settings->style_scale);
+}
+
 int32_t nst_session_resolve(const nst_session *session, const nst_options *options, nst_settings *settings, nst_schedule *schedule,
                             nst_error *error)
 {
@@ -76,6 +91,7 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
     for (uint32_t i = 0; i < targets->style_count && status >= 0; i++)
         status = check_style(session, settings, schedule, targets->styles[i], error);
     if (status >= 0 && !session->optimizer && !session->resuming) status = check_start(session, settings, error);
+    if (status >= 0) choose_octaves(session, settings, schedule);
     return status < 0 ? status : nst_session_plan_memory(session, settings, schedule, error);
 }
 
@@ -96,6 +112,7 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     status = options ? nst_options_copy(options, &session->options) : nst_options_new(targets->ctx, &session->options);
     if (status < 0) nst_fail_nomem(error, "options");
     else status = nst_session_resolve(session, session->options, &session->settings, &session->schedule, error);
+    session->retention = (double)NAN;
     session->kernels = nst_kernels_for((int)targets->ctx->level, session->settings.precision);
     if (status < 0) nst_session_destroy(session);
     else *out = session;
@@ -126,12 +143,27 @@ size_t nst_session_height(const nst_session *session)
     return session->schedule.scales[session->scale].height;
 }
 
+uint32_t nst_session_planned(const nst_session *session)
+{
+    uint32_t total = nst_schedule_total(&session->schedule);
+    return total > session->spared ? total - session->spared : 0;
+}
+
 uint32_t nst_session_evaluations(const nst_session *session)
 {
     return session->past_evaluations + (session->optimizer ? nst_optimizer_evaluations(session->optimizer) : 0);
 }
 
 /* ---- the start picture ---- */
+
+/* Of the styles together. */
+static void match_styles(const nst_session *session, nst_real *picture, size_t count)
+{
+    nst_colour_moments of_styles[NST_MAX_STYLES], together;
+    for (uint32_t i = 0; i < session->targets->style_count; i++) nst_colour_of_image(session->targets->styles[i], &of_styles[i]);
+    nst_colour_blend(of_styles, session->settings.style_weights, session->targets->style_count, &together);
+    nst_picture_match_colour(picture, count, &together);
+}
 
 static int32_t fill_start(const nst_session *session, nst_real *picture, nst_error *error)
 {
@@ -141,14 +173,17 @@ static int32_t fill_start(const nst_session *session, nst_real *picture, nst_err
     int32_t status = NST_OK;
     double noise = settings->init_noise;
     switch (settings->init) {
-    case NST_INIT_CONTENT: image = session->targets->content; break;
+    case NST_INIT_CONTENT:
+    case NST_INIT_MATCHED: image = session->targets->content; break;
     case NST_INIT_STYLE: image = session->targets->styles[0]; break;
     case NST_INIT_IMAGE: image = session->init; break;
     case NST_INIT_NOISE: noise = 1; break;
-    case NST_INIT_GRAY: break;
+    case NST_INIT_GRAY:
+    case NST_INIT_AUTO: break;
     }
     if (image) status = nst_picture_from_image(image, width, height, picture, error);
     else nst_picture_fill(picture, values, (nst_real)0.5);
+    if (status >= 0 && settings->init == NST_INIT_MATCHED) match_styles(session, picture, values / 3);
     if (status >= 0) nst_picture_blend_noise(picture, values, noise, settings->seed);
     return status;
 }
@@ -197,7 +232,8 @@ static int32_t evaluate(void *user, const nst_real *x, double *f, nst_real *grad
     size_t terms = nst_objective_term_count(session->objective);
     int32_t status = nst_objective_evaluate(session->objective, x, f, gradient);
     entry->f = status < 0 ? (double)NAN : *f;
-    for (size_t i = 0; status >= 0 && i < terms; i++) entry->terms[i] = nst_objective_get_term(session->objective, i);
+    entry->retention = status < 0 ? (double)NAN : nst_objective_retention(session->objective);
+    for (size_t i = 0; status >= 0 && i < terms; i++) entry->values[i] = nst_objective_get_term(session->objective, i).value;
     return status;
 }
 
@@ -219,30 +255,46 @@ int32_t nst_session_prepare_network(nst_session *session, nst_error *error)
     return NST_OK;
 }
 
-int32_t nst_session_open_scale(nst_session *session, nst_real **picture, nst_error *error)
+static int32_t make_objective(nst_session *session, nst_error *error)
+{
+    nst_objective_config config = {.targets = session->targets, .settings = &session->settings, .network = session->network,
+                                   .kernels = session->kernels, .exec = &session->exec, .width = nst_session_width(session),
+                                   .height = nst_session_height(session), .octaves = session->schedule.scales[session->scale].octaves,
+                                   .room = session->schedule.scales[session->scale].room, .cancel = &session->cancel};
+    return nst_objective_new(&config, &session->objective, error);
+}
+
+static int32_t make_optimizer(nst_session *session, nst_real **picture, nst_error *error)
 {
     size_t width = nst_session_width(session), height = nst_session_height(session);
-    nst_problem problem = {nst_picture_values(width, height), evaluate, session};
-    int32_t status = nst_session_prepare_network(session, error);
-    nst_objective_config config = {session->targets, &session->settings, session->network, session->kernels, &session->exec,
-                                   width, height, session->schedule.scales[session->scale].room, &session->cancel, false};
-    if (status >= 0) status = nst_objective_new(&config, &session->objective, error);
-    if (status >= 0)
-        status = nst_optimizer_new(session->ctx, session->kernels, &session->exec, &session->settings.optim, &problem, picture,
-                                   &session->optimizer, error);
-    if (status < 0) {
-        nst_session_close_scale(session);
-        return status;
+    nst_problem problem = {.n = nst_picture_values(width, height), .evaluate = evaluate, .user = session};
+    if (session->settings.pyramid) {
+        session->pyramid = nst_pyramid_new(&session->ctx->memory, &session->exec, width, height);
+        if (!session->pyramid) return nst_fail_nomem(error, "the optimiser's preconditioner");
+        problem.precondition = nst_pyramid_apply;
+        problem.preconditioner = session->pyramid;
     }
-    return NST_OK;
+    return nst_optimizer_new(session->ctx, session->kernels, &session->exec, &session->settings.optim, &problem, picture,
+                             &session->optimizer, error);
+}
+
+int32_t nst_session_open_scale(nst_session *session, nst_real **picture, nst_error *error)
+{
+    int32_t status = nst_session_prepare_network(session, error);
+    if (status >= 0) status = make_objective(session, error);
+    if (status >= 0) status = make_optimizer(session, picture, error);
+    if (status < 0) nst_session_close_scale(session);
+    return status;
 }
 
 void nst_session_close_scale(nst_session *session)
 {
     session->past_evaluations = nst_session_evaluations(session);
     nst_optimizer_free(session->optimizer);
+    nst_pyramid_free(session->pyramid);
     nst_objective_free(session->objective);
     session->optimizer = NULL;
+    session->pyramid = NULL;
     session->objective = NULL;
 }
 
@@ -257,8 +309,8 @@ static bool last_scale(const nst_session *session)
  * changed on the way. */
 static uint32_t iterations_left(const nst_session *session)
 {
-    uint32_t total = session->settings.iterations, left = total > session->iteration ? total - session->iteration : 0;
-    uint32_t planned = nst_schedule_iterations(&session->schedule, total, session->scale);
+    uint32_t total = nst_session_planned(session), left = total > session->iteration ? total - session->iteration : 0;
+    uint32_t planned = session->schedule.scales[session->scale].iterations;
     uint32_t here = planned > session->scale_iteration ? planned - session->scale_iteration : 0;
     return last_scale(session) || left < here ? left : here;
 }
@@ -271,8 +323,12 @@ static void take_terms(nst_session *session)
     for (uint32_t back = 1; back <= kept; back++) {
         const nst_journal_entry *entry = &session->journal[(session->journal_count - back) % NST_JOURNAL];
         if (entry->f != f) continue;
+        session->retention = entry->retention;
         session->term_count = nst_objective_term_count(session->objective);
-        memcpy(session->terms, entry->terms, sizeof session->terms);
+        for (size_t i = 0; i < session->term_count; i++) {
+            session->terms[i] = nst_objective_get_term(session->objective, i);
+            session->terms[i].value = entry->values[i];
+        }
         return;
     }
 }
@@ -315,6 +371,7 @@ static void judge(nst_session *session, bool converged, bool bounded)
 static nst_stop_reason scale_over(const nst_session *session)
 {
     if (session->early != NST_STOP_NONE && session->bounded_left == 0) return session->early;
+    if (nst_strength_found(&session->strength) && session->scale == 0 && !last_scale(session)) return NST_STOP_ITERATIONS;
     if (iterations_left(session) == 0) return session->early != NST_STOP_NONE ? session->early : NST_STOP_ITERATIONS;
     return NST_STOP_NONE;
 }
@@ -338,6 +395,71 @@ int32_t nst_session_begin(nst_session *session)
     return NST_CONTINUE;
 }
 
+/* ---- the first scale ---- */
+
+static void begin_strength(nst_session *session)
+{
+    nst_strength *strength = &session->strength;
+    if (isnan(session->settings.strength)) return;
+    if (strength->phase == NST_STRENGTH_OFF)
+        nst_strength_begin(strength, session->settings.strength, session->schedule.scales[session->scale].iterations);
+    session->settings.alpha = strength->weight;
+}
+
+static int32_t open_first_scale(nst_session *session, nst_error *error)
+{
+    nst_real *picture;
+    int32_t status;
+    begin_strength(session);
+    status = new_picture(session, &picture, error);
+    if (status >= 0) status = fill_start(session, picture, error);
+    if (status >= 0) status = nst_session_open_scale(session, &picture, error);
+    nst_free(&session->ctx->memory, picture);
+    if (status >= 0) status = nst_session_begin(session);
+    if (status < 0) nst_session_close_scale(session);
+    return status;
+}
+
+/* ---- strength ---- */
+
+static int32_t reweight(nst_session *session)
+{
+    session->settings.alpha = session->strength.weight;
+    nst_objective_reweight(session->objective, &session->settings);
+    nst_optimizer_restart(session->optimizer);
+    return nst_session_begin(session);
+}
+
+/* Another picture takes the present one's place; the scale stays. */
+static int32_t start_over(nst_session *session)
+{
+    nst_session_close_scale(session);
+    session->settings.alpha = session->strength.weight;
+    return open_first_scale(session, &session->error);
+}
+
+/* Iterations that were planned for more rounds are spared, where the user did not ask for them by number; a last scale still has its
+ * bounded ones to do. What is not spared goes on at this scale where it is the only one, else at the last. */
+static void settle(nst_session *session)
+{
+    uint32_t left = iterations_left(session), still = last_scale(session) ? NST_BOUNDED_ITERATIONS : 0;
+    if (session->settings.by_preset) session->spared += left > still ? left - still : 0;
+    if (last_scale(session)) nst_strength_follow(&session->strength, session->scale_iteration, iterations_left(session));
+}
+
+static int32_t keep_strength(nst_session *session)
+{
+    bool over = session->early != NST_STOP_NONE;
+    nst_strength_move move = nst_strength_note(&session->strength, session->scale_iteration, session->retention, over);
+    if (move == NST_STRENGTH_SETTLED) settle(session);
+    if (move != NST_STRENGTH_START_OVER && move != NST_STRENGTH_REWEIGHT) return NST_CONTINUE;
+    session->early = NST_STOP_NONE;
+    session->bounded_left = 0;
+    return move == NST_STRENGTH_REWEIGHT ? reweight(session) : start_over(session);
+}
+
+/* ---- one iteration ---- */
+
 /* Clipping moves the picture: its loss is noted at once, so that all is of one piece should the iteration be cancelled. */
 static int32_t take_bounds(nst_session *session, bool bounded)
 {
@@ -359,21 +481,7 @@ static int32_t iterate(nst_session *session)
     session->scale_iteration++;
     note_loss(session);
     judge(session, status == NST_STEP_CONVERGED, bounded);
-    return NST_CONTINUE;
-}
-
-/* ---- the first scale ---- */
-
-static int32_t open_first_scale(nst_session *session, nst_error *error)
-{
-    nst_real *picture;
-    int32_t status = new_picture(session, &picture, error);
-    if (status >= 0) status = fill_start(session, picture, error);
-    if (status >= 0) status = nst_session_open_scale(session, &picture, error);
-    nst_free(&session->ctx->memory, picture);
-    if (status >= 0) status = nst_session_begin(session);
-    if (status < 0) nst_session_close_scale(session);
-    return status;
+    return keep_strength(session);
 }
 
 /* ---- from one scale or plan to another ---- */
@@ -385,13 +493,14 @@ typedef struct stand {
     size_t scale;
     nst_objective *objective;
     nst_optimizer *optimizer;
+    nst_pyramid *pyramid;
     uint32_t past_evaluations;
 } stand;
 
 static stand stand_of(const nst_session *session)
 {
     return (stand){session->settings, session->schedule, session->scale, session->objective, session->optimizer,
-                   session->past_evaluations};
+                   session->pyramid, session->past_evaluations};
 }
 
 static void move_to(nst_session *session, const stand *to)
@@ -401,6 +510,7 @@ static void move_to(nst_session *session, const stand *to)
     session->scale = to->scale;
     session->objective = to->objective;
     session->optimizer = to->optimizer;
+    session->pyramid = to->pyramid;
     session->past_evaluations = to->past_evaluations;
 }
 
@@ -416,13 +526,33 @@ static int32_t resample_moments(void *user, const nst_real *from, nst_real *to)
     return nst_picture_resample(r->ctx, from, r->from_width, r->from_height, to, r->width, r->height, true, r->error);
 }
 
+/* Growing takes the content's fine detail from nowhere else: picture = up(x + d (down(content) subtracted)) + d content, which is
+ * up(x) + d (content - up(down(content))) (STROTSS). */
+static int32_t grow(const nst_session *session, const nst_real *x, const resampling *r, nst_real *picture)
+{
+    const nst_image *content = session->targets->content;
+    double detail = r->width > r->from_width ? session->settings.detail : 0;
+    size_t values = nst_picture_values(r->from_width, r->from_height);
+    nst_real *without = NULL;
+    int32_t status = NST_OK;
+    if (detail > 0) {
+        without = nst_alloc(&session->ctx->memory, values * sizeof *without);
+        status = without ? nst_picture_from_image(content, r->from_width, r->from_height, without, r->error)
+                         : nst_fail_nomem(r->error, "the content's detail");
+        for (size_t i = 0; status >= 0 && i < values; i++) without[i] = x[i] - (nst_real)detail * without[i];
+    }
+    if (status >= 0)
+        status = nst_picture_resample(r->ctx, without ? without : x, r->from_width, r->from_height, picture, r->width, r->height, false,
+                                      r->error);
+    nst_free(&session->ctx->memory, without);
+    return status < 0 || detail == 0 ? status : nst_picture_add_image(content, detail, r->width, r->height, picture, r->error);
+}
+
 static int32_t open_around(nst_session *session, const nst_optimizer *old, resampling *sizes)
 {
     nst_real *picture;
     int32_t status = new_picture(session, &picture, sizes->error);
-    if (status >= 0)
-        status = nst_picture_resample(session->ctx, nst_optimizer_result(old), sizes->from_width, sizes->from_height, picture,
-                                      sizes->width, sizes->height, false, sizes->error);
+    if (status >= 0) status = grow(session, nst_optimizer_result(old), sizes, picture);
     if (status >= 0) status = nst_session_open_scale(session, &picture, sizes->error);
     nst_free(&session->ctx->memory, picture);
     return status < 0 ? status : nst_optimizer_carry_over(session->optimizer, old, resample_moments, sizes);
@@ -431,7 +561,7 @@ static int32_t open_around(nst_session *session, const nst_optimizer *old, resam
 int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, const nst_schedule *schedule, size_t scale,
                            nst_error *error)
 {
-    stand old = stand_of(session), new = {*settings, *schedule, scale, NULL, NULL, nst_session_evaluations(session)};
+    stand old = stand_of(session), new = {*settings, *schedule, scale, NULL, NULL, NULL, nst_session_evaluations(session)};
     resampling sizes = {session->ctx, nst_session_width(session), nst_session_height(session), schedule->scales[scale].width,
                         schedule->scales[scale].height, error};
     int32_t status;
@@ -445,6 +575,7 @@ int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, c
         return status;
     }
     nst_optimizer_free(old.optimizer);
+    nst_pyramid_free(old.pyramid);
     nst_objective_free(old.objective);
     session->early = NST_STOP_NONE;
     return NST_OK;
@@ -455,7 +586,9 @@ int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, c
 static int32_t open_next_scale(nst_session *session)
 {
     int32_t status = nst_session_reopen(session, &session->settings, &session->schedule, session->scale + 1, &session->error);
-    if (status >= 0) session->scale_iteration = 0;
+    if (status < 0) return status;
+    session->scale_iteration = 0;
+    nst_strength_follow(&session->strength, 0, iterations_left(session));
     return status;
 }
 

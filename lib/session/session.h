@@ -3,7 +3,9 @@
 #define NST_SESSION_INTERNAL_H
 
 #include "session/objective.h"
+#include "session/pyramid.h"
 #include "session/schedule.h"
+#include "session/strength.h"
 
 #define NST_TOLERANCE_WINDOW 20 /* iterations over which the relative fall of the loss is judged */
 #define NST_BOUNDED_ITERATIONS 5 /* L-BFGS runs free and ends with this many iterations inside 0..1 */
@@ -11,8 +13,8 @@
 
 /* What an evaluation found, so that the terms of the accepted one are known when a line search made several. */
 typedef struct nst_journal_entry {
-    double f;
-    nst_objective_term terms[NST_MAX_TERMS];
+    double f, retention;
+    double values[NST_MAX_TERMS];
 } nst_journal_entry;
 
 struct nst_session {
@@ -32,6 +34,7 @@ struct nst_session {
     size_t scale; /* index into the schedule */
     nst_objective *objective;
     nst_optimizer *optimizer;
+    nst_pyramid *pyramid; /* the optimiser's preconditioner; NULL: none */
     uint32_t scale_iteration; /* iterations done at this scale */
     nst_stop_reason early;    /* why the scale ends before its planned iterations, or NONE */
     uint32_t bounded_left;    /* bounded iterations still to do after an early stop */
@@ -39,7 +42,10 @@ struct nst_session {
     uint32_t window_count;    /* losses noted since the objective was last another */
 
     uint32_t iteration;        /* over all scales */
+    uint32_t spared;           /* planned iterations that the search for the strength did not need */
     uint32_t past_evaluations; /* of scales and optimisers that are gone */
+    nst_strength strength;
+    double retention; /* of the latest accepted iteration; NaN: not measured */
     nst_stop_reason stop; /* as told to the caller */
     double seconds;
     int32_t callback_result;
@@ -79,6 +85,8 @@ void nst_session_close_scale(nst_session *session);
 size_t nst_session_width(const nst_session *session);
 size_t nst_session_height(const nst_session *session);
 uint32_t nst_session_evaluations(const nst_session *session);
+/* Iterations planned over all scales. */
+uint32_t nst_session_planned(const nst_session *session);
 /* The picture in the session's hands: the optimiser's, or the start picture where no scale is open yet. Under a limit the features make
  * room for it, and the next evaluation takes them again. */
 int32_t nst_session_image(nst_session *session, nst_image **out);

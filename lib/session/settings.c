@@ -5,6 +5,10 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "session/strength.h"
+
+#define DEFAULT_STRENGTH 0.5
+#define DEFAULT_DETAIL 0.5 /* docs/quality.md */
 
 /* ---- layer lists ---- */
 
@@ -180,39 +184,74 @@ static double number_or(const nst_options *options, nst_option_id id, double aut
     return isnan(value) ? automatic : value;
 }
 
-/* After the network: alpha and beta of neural-style balance features of pixels in 0..255; with those of other networks, which are some
- * hundred times smaller, they would leave the content image as it is. */
-static nst_dialect resolve_dialect(const nst_options *options, nst_preprocessing preprocessing)
+static bool is_given(const nst_options *options, nst_option_id id)
 {
-    int choice = (int)nst_option_number(options, NST_OPT_DIALECT); /* the enum's order, auto first */
-    if (choice > 0) return (nst_dialect)(choice - 1);
-    return preprocessing == NST_PREPROCESSING_CAFFE ? NST_DIALECT_NEURAL_STYLE : NST_DIALECT_NORMALISED;
+    return strcmp(nst_option_text(options, id), "auto") != 0;
+}
+
+/* strength chooses alpha, and speaks of the share of content that normalised losses keep. */
+static int32_t resolve_strength(const nst_options *options, bool possible, nst_settings *out, nst_error *error)
+{
+    bool raw = is_given(options, NST_OPT_ALPHA) || is_given(options, NST_OPT_BETA);
+    bool normalised = out->dialect == NST_DIALECT_NORMALISED;
+    out->strength = possible && normalised && !raw ? number_or(options, NST_OPT_STRENGTH, DEFAULT_STRENGTH) : (double)NAN;
+    if (!is_given(options, NST_OPT_STRENGTH) || (normalised && !raw)) return NST_OK;
+    if (raw) return nst_fail(error, NST_ERR_INVALID_ARG, "strength chooses alpha and beta by itself: give either it or them");
+    return nst_fail(error, NST_ERR_INVALID_ARG, "strength is for the dialect normalised; with %s give alpha and beta",
+                    nst_dialect_name(out->dialect));
 }
 
 /* After the network: a smoothing weight chosen for features of pixels in 0..255 drowns those of networks that see smaller numbers. */
-static void resolve_scalars(const nst_options *options, nst_settings *out)
+static void resolve_weights(const nst_options *options, nst_settings *out)
 {
-    nst_dialect_defaults defaults;
-    out->dialect = resolve_dialect(options, out->network.preprocessing);
-    defaults = nst_dialect_get_defaults(out->dialect);
-    out->alpha = number_or(options, NST_OPT_ALPHA, defaults.alpha);
+    nst_dialect_defaults defaults = nst_dialect_get_defaults(out->dialect);
+    out->alpha = isnan(out->strength) ? number_or(options, NST_OPT_ALPHA, defaults.alpha) : nst_strength_first_weight(out->strength);
     out->beta = number_or(options, NST_OPT_BETA, defaults.beta);
     out->tv = number_or(options, NST_OPT_TV, out->network.preprocessing == NST_PREPROCESSING_CAFFE ? defaults.tv : 0);
     out->style_scale = nst_option_number(options, NST_OPT_STYLE_SCALE);
+    out->octaves = (size_t)number_or(options, NST_OPT_OCTAVES, out->dialect == NST_DIALECT_NORMALISED ? 3 : 1);
+}
+
+static void resolve_start(const nst_options *options, bool has_content, bool has_styles, nst_settings *out)
+{
+    bool normalised = out->dialect == NST_DIALECT_NORMALISED;
     out->init = (nst_init)nst_option_number(options, NST_OPT_INIT);
+    if (out->init == NST_INIT_AUTO)
+        out->init = !has_content ? NST_INIT_NOISE : normalised && has_styles ? NST_INIT_MATCHED : NST_INIT_CONTENT;
     out->init_noise = nst_option_number(options, NST_OPT_INIT_NOISE);
     out->seed = (uint64_t)nst_option_number(options, NST_OPT_SEED);
+    out->detail = number_or(options, NST_OPT_DETAIL,
+                            normalised && (out->init == NST_INIT_CONTENT || out->init == NST_INIT_MATCHED) ? DEFAULT_DETAIL : 0);
+    if (!has_content) out->detail = 0;
+}
+
+static void resolve_schedule(const nst_options *options, nst_settings *out)
+{
+    bool normalised = out->dialect == NST_DIALECT_NORMALISED;
+    out->preset = (nst_preset)nst_option_number(options, NST_OPT_PRESET);
     out->size = (size_t)nst_option_number(options, NST_OPT_SIZE);
-    out->scales = (size_t)nst_option_number(options, NST_OPT_SCALES);
-    out->iterations = (uint32_t)nst_option_number(options, NST_OPT_ITERATIONS);
+    out->scales = (size_t)number_or(options, NST_OPT_SCALES, normalised ? 0 : 1);
+    out->by_preset = normalised && !is_given(options, NST_OPT_ITERATIONS);
+    out->iterations = (uint32_t)number_or(options, NST_OPT_ITERATIONS, 500);
     out->tolerance = nst_option_number(options, NST_OPT_TOLERANCE);
     out->memory_limit = (size_t)nst_option_number(options, NST_OPT_MEMORY_LIMIT);
 }
 
+/* The order of the choices: auto, none, pyramid. A pyramid hurts where the losses are not normalised (docs/optimisers.md). */
+static void resolve_preconditioner(const nst_options *options, nst_settings *out)
+{
+    int choice = (int)nst_option_number(options, NST_OPT_PRECONDITIONER);
+    out->pyramid = out->optim.kind == NST_OPTIMIZER_LBFGS && (choice == 2 || (choice == 0 && out->dialect == NST_DIALECT_NORMALISED));
+}
+
 static void note_automatic(size_t style_count, nst_settings *out)
 {
-    nst_format_f64(out->alpha, out->alpha_text);
-    nst_format_f64(out->beta, out->beta_text);
+    if (isnan(out->strength)) {
+        nst_format_f64(out->alpha, out->alpha_text);
+        nst_format_f64(out->beta, out->beta_text);
+    } else nst_format_f64(out->strength, out->strength_text);
+    nst_format_f64(out->detail, out->detail_text);
+    snprintf(out->octaves_text, sizeof out->octaves_text, "%zu", out->octaves);
     nst_format_f64(out->tv, out->tv_text);
     for (size_t i = 0; i < style_count && i < NST_MAX_STYLES; i++) memcpy(out->style_weights_text + 2 * i, ",1", 2);
 }
@@ -222,11 +261,18 @@ const char *nst_settings_automatic(const nst_settings *settings, nst_option_id i
     static const char *const paddings[] = {[NST_PAD_ZERO] = "zero", [NST_PAD_REFLECT] = "reflect", [NST_PAD_REPLICATE] = "replicate"};
     static const char *const preprocessings[] = {
         [NST_PREPROCESSING_TORCH] = "torch", [NST_PREPROCESSING_CAFFE] = "caffe", [NST_PREPROCESSING_UNIT] = "unit"};
+    static const char *const inits[] = {[NST_INIT_AUTO] = "auto", [NST_INIT_CONTENT] = "content", [NST_INIT_NOISE] = "noise",
+                                        [NST_INIT_GRAY] = "gray", [NST_INIT_STYLE] = "style", [NST_INIT_IMAGE] = "image",
+                                        [NST_INIT_MATCHED] = "matched"};
     switch (id) {
-    case NST_OPT_DIALECT: return nst_dialect_name(settings->dialect);
-    case NST_OPT_ALPHA: return settings->alpha_text;
-    case NST_OPT_BETA: return settings->beta_text;
+    case NST_OPT_STRENGTH: return settings->strength_text[0] ? settings->strength_text : "auto";
+    case NST_OPT_ALPHA: return settings->alpha_text[0] ? settings->alpha_text : "auto";
+    case NST_OPT_BETA: return settings->beta_text[0] ? settings->beta_text : "auto";
     case NST_OPT_TV: return settings->tv_text;
+    case NST_OPT_OCTAVES: return settings->octaves_text;
+    case NST_OPT_INIT: return inits[settings->init];
+    case NST_OPT_DETAIL: return settings->detail_text;
+    case NST_OPT_PRECONDITIONER: return settings->pyramid ? "pyramid" : "none";
     case NST_OPT_STYLE_WEIGHTS: return settings->style_weights_text[0] ? settings->style_weights_text + 1 : "auto";
     case NST_OPT_PADDING: return paddings[settings->network.padding];
     case NST_OPT_PREPROCESSING: return preprocessings[settings->network.preprocessing];
@@ -244,7 +290,13 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     status = resolve_network(options, &model->weights, &out->network, error);
     if (status >= 0) status = resolve_precision(options, (int)model->ctx->level, &out->precision, error);
     out->optim.noise = out->precision == NST_PRECISION_BF16 ? BF16_NOISE : 0;
-    if (status >= 0) resolve_scalars(options, out);
+    if (status < 0) return status;
+    out->dialect = (nst_dialect)nst_option_number(options, NST_OPT_DIALECT);
+    status = resolve_strength(options, has_content && style_count > 0, out, error);
+    resolve_weights(options, out);
+    resolve_start(options, has_content, style_count > 0, out);
+    resolve_schedule(options, out);
+    resolve_preconditioner(options, out);
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
     if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);
     if (status >= 0) note_automatic(style_count, out);

@@ -9,6 +9,7 @@
 #include "session/options.h"
 
 #define NST_MAX_STYLES 64
+#define NST_MAX_OCTAVES 4
 
 typedef struct nst_layer_choice {
     size_t layer; /* index into the topology */
@@ -22,28 +23,46 @@ typedef struct nst_layer_choices {
 } nst_layer_choices;
 
 /* In the order of the option `init`. */
-typedef enum nst_init { NST_INIT_CONTENT, NST_INIT_NOISE, NST_INIT_GRAY, NST_INIT_STYLE, NST_INIT_IMAGE } nst_init;
+typedef enum nst_init {
+    NST_INIT_AUTO, /* in options alone */
+    NST_INIT_CONTENT,
+    NST_INIT_NOISE,
+    NST_INIT_GRAY,
+    NST_INIT_STYLE,
+    NST_INIT_IMAGE,
+    NST_INIT_MATCHED
+} nst_init;
+
+/* In the order of the option `preset`. */
+typedef enum nst_preset { NST_PRESET_DRAFT, NST_PRESET_DEFAULT, NST_PRESET_QUALITY } nst_preset;
 
 typedef struct nst_settings {
     nst_dialect dialect;
+    double strength; /* NaN: alpha and beta are what they are */
     double alpha, beta, tv;
     nst_layer_choices content, style; /* empty where there is no image for them */
     double style_weights[NST_MAX_STYLES]; /* sum 1 */
     double style_scale;
+    size_t octaves; /* at most */
     nst_init init;
     double init_noise;
     uint64_t seed;
-    size_t size, scales;
-    uint32_t iterations;
+    nst_preset preset;
+    size_t size, scales; /* scales 0: from about 128 pixels on */
+    double detail;       /* of the content, put back where the picture grows */
+    bool by_preset;      /* the preset tells the iterations of each scale */
+    uint32_t iterations; /* else: in total */
     double tolerance;
     nst_optim_config optim;
+    bool pyramid; /* preconditions L-BFGS */
     nst_network_config network;
     nst_precision precision;
     bool recompute; /* features of the widest layer are computed again on the way back instead of kept */
     bool narrow;    /* features of the content image are kept in 16 bits */
     size_t memory_limit; /* bytes; 0: none */
     size_t deepest; /* layer that the network must reach */
-    char alpha_text[NST_NUMBER_TEXT], beta_text[NST_NUMBER_TEXT], tv_text[NST_NUMBER_TEXT]; /* for nst_settings_automatic() */
+    char strength_text[NST_NUMBER_TEXT], alpha_text[NST_NUMBER_TEXT], beta_text[NST_NUMBER_TEXT], tv_text[NST_NUMBER_TEXT];
+    char detail_text[NST_NUMBER_TEXT], octaves_text[8]; /* for nst_settings_automatic() */
     char style_weights_text[2 * NST_MAX_STYLES + 1];
 } nst_settings;
 
@@ -55,7 +74,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
 /* Whether the text of a list of layers names `layer`. */
 bool nst_settings_list_names(const char *list, const char *layer);
 
-/* What an option that was left at "auto" came to. */
+/* What an option that was left at "auto" came to; "auto" where that is decided while the session runs. */
 const char *nst_settings_automatic(const nst_settings *settings, nst_option_id id);
 
 #endif

@@ -11,7 +11,7 @@ struct nst_target_entry {
     bool narrow;
     nst_network_config config;
     int image;
-    size_t width, height;
+    size_t width, height, halvings;
     nst_shape shape;
     uint32_t holds; /* by objectives; at 0 it stays only while there is room */
     size_t bytes; /* with its own: a loss may need no target data at all */
@@ -91,8 +91,9 @@ static nst_target_entry *find_entry(nst_target_entry *entry, const nst_target_jo
 {
     for (; entry; entry = entry->next)
         if (entry->request.class == request->class && entry->request.layer == request->layer && entry->image == job->image &&
-            entry->width == job->width && entry->height == job->height && entry->kernels == job->tools->kernels &&
-            entry->narrow == job->tools->narrow && nst_network_config_equal(&entry->config, &job->network->config))
+            entry->width == job->width && entry->height == job->height && entry->halvings == job->halvings &&
+            entry->kernels == job->tools->kernels && entry->narrow == job->tools->narrow &&
+            nst_network_config_equal(&entry->config, &job->network->config))
             return entry;
     return NULL;
 }
@@ -154,10 +155,17 @@ void nst_targets_release(nst_targets *targets, const void *statistics)
 
 /* ---- what it takes ---- */
 
+/* Of the picture that is looked at. */
+static nst_extent extent_of(const nst_target_job *job)
+{
+    return (nst_extent){job->width >> job->halvings, job->height >> job->halvings};
+}
+
 static nst_shape shape_of(const nst_target_job *job, const nst_target_request *request)
 {
-    if (request->layer == NST_PIXELS) return (nst_shape){3, job->height, job->width};
-    return nst_network_shape(job->network, request->layer, job->width, job->height);
+    nst_extent extent = extent_of(job);
+    if (request->layer == NST_PIXELS) return (nst_shape){3, extent.height, extent.width};
+    return nst_network_shape(job->network, request->layer, extent.width, extent.height);
 }
 
 static size_t data_bytes(const nst_target_job *job, const nst_target_request *request)
@@ -183,7 +191,7 @@ static nst_pass_config walk_config(const nst_targets *targets, const nst_target_
                                    const _Atomic int *cancel)
 {
     return (nst_pass_config){.ctx = targets->ctx, .kernels = job->tools->kernels, .exec = job->tools->exec, .network = job->network,
-                             .width = job->width, .height = job->height, .tapped = tapped, .cancel = cancel};
+                             .width = extent_of(job).width, .height = extent_of(job).height, .tapped = tapped, .cancel = cancel};
 }
 
 size_t nst_targets_bytes(const nst_target_job *job, size_t index)
@@ -248,7 +256,7 @@ static int32_t add_entry(work *w, const nst_target_request *request)
     if (!entry) return nst_fail_nomem(w->error, "target statistics");
     *entry = (nst_target_entry){.next = w->fresh, .request = *request, .kernels = job->tools->kernels,
                                 .narrow = job->tools->narrow, .config = job->network->config,
-                                .image = job->image, .width = job->width, .height = job->height,
+                                .image = job->image, .width = job->width, .height = job->height, .halvings = job->halvings,
                                 .shape = shape_of(job, request), .bytes = sizeof *entry + data_bytes(job, request)};
     w->fresh = entry;
     entry->data = nst_alloc_zero(memory, data_bytes(job, request));
@@ -296,8 +304,10 @@ static int32_t walk_through(work *w, const nst_real *picture)
 static int32_t look_at(work *w, nst_real *picture)
 {
     const nst_target_job *job = w->job;
-    nst_tile pixels = nst_tile_whole((nst_shape){3, job->height, job->width});
+    nst_tile pixels = nst_tile_whole((nst_shape){3, extent_of(job).height, extent_of(job).width});
     int32_t status = nst_picture_from_image(nst_targets_image(w->targets, job->image), job->width, job->height, picture, w->error);
+    for (size_t i = 0; i < job->halvings && status >= 0; i++)
+        nst_picture_halve(picture, job->width >> i, job->height >> i, picture);
     if (status >= 0) status = observe(w, NST_PIXELS, &pixels, picture);
     if (status >= 0) status = walk_through(w, picture);
     for (nst_target_entry *entry = w->fresh; entry && status >= 0; entry = entry->next)

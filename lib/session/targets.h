@@ -52,6 +52,7 @@ typedef struct nst_target_job {
     const nst_network *network;
     int image;
     size_t width, height; /* to which it is resized */
+    size_t halvings;      /* of that, by boxes of four pixels, as the picture's octaves are made */
     size_t room;          /* that the way through the network may take (nst_walk_new) */
     const nst_target_request *requests;
     size_t count;

@@ -17,6 +17,7 @@ CHECK(nst_option_info, OPTION_INFO, 96);
 CHECK(nst_progress, PROGRESS, 128);
 CHECK(nst_loss_term, LOSS_TERM, 72);
 CHECK(nst_estimate, ESTIMATE, 192);
+CHECK(nst_strength_info, STRENGTH_INFO, 96);
 CHECK(nst_measure_summary, MEASURE_SUMMARY, 128);
 CHECK(nst_measure_layer, MEASURE_LAYER, 72);
 
@@ -35,6 +36,7 @@ CHECK_FRESH(nst_option_info, OPTION_INFO);
 CHECK_FRESH(nst_progress, PROGRESS);
 CHECK_FRESH(nst_loss_term, LOSS_TERM);
 CHECK_FRESH(nst_estimate, ESTIMATE);
+CHECK_FRESH(nst_strength_info, STRENGTH_INFO);
 CHECK_FRESH(nst_measure_summary, MEASURE_SUMMARY);
 CHECK_FRESH(nst_measure_layer, MEASURE_LAYER);
 #endif

@@ -153,6 +153,11 @@ static int32_t use_estimate(const struct fixture *fixture, void *object)
     return nst_session_estimate(fixture->session, 0, object);
 }
 
+static int32_t use_strength(const struct fixture *fixture, void *object)
+{
+    return nst_session_get_strength(fixture->session, object);
+}
+
 static int32_t use_measure_summary(const struct fixture *fixture, void *object)
 {
     return nst_measure_get_summary(fixture->measure, object);
@@ -197,6 +202,7 @@ static const struct sized sized[] = {
     {"progress", sizeof(nst_progress), NULL, use_progress},
     {"loss_term", sizeof(nst_loss_term), NULL, use_term},
     {"estimate", sizeof(nst_estimate), NULL, use_estimate},
+    {"strength_info", sizeof(nst_strength_info), NULL, use_strength},
     {"measure_summary", sizeof(nst_measure_summary), NULL, use_measure_summary},
     {"measure_layer", sizeof(nst_measure_layer), NULL, use_measure_layer},
 };
@@ -286,6 +292,7 @@ static const struct reserved {
     RESERVED("loss_term", nst_loss_term, reserved0),
     RESERVED("loss_term", nst_loss_term, reserved),
     RESERVED("estimate", nst_estimate, reserved),
+    RESERVED("strength_info", nst_strength_info, reserved),
     RESERVED("measure_summary", nst_measure_summary, reserved),
     RESERVED("measure_layer", nst_measure_layer, reserved0),
     RESERVED("measure_layer", nst_measure_layer, reserved),

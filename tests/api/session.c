@@ -274,7 +274,7 @@ static void reconstructions_have_one_kind_of_loss(void **state)
     static const struct { int32_t kind; const char *layers, *name; uint32_t terms; } kinds[] = {
         {NST_RECONSTRUCT_CONTENT, "conv2_1", "content", 2}, {NST_RECONSTRUCT_STYLE, "relu1_1, pool1:2,relu3_1", "style", 4}};
     for (int i = 0; i < 2; i++) {
-        nst_options *options = new_options(w->ctx, NULL);
+        nst_options *options = new_options(w->ctx, "init", "auto", NULL);
         nst_session *session = NULL;
         nst_image *image = kinds[i].kind == NST_RECONSTRUCT_CONTENT ? w->content : w->style;
         nst_loss_term term;
@@ -443,6 +443,7 @@ static void automatic_options_appear_as_what_they_came_to(void **state)
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_string_equal(nst_session_get_option(session, expected[i][0]), expected[i][1]);
     set(session, "dialect", "neural-style");
+    set(session, "alpha", "auto");
     set(session, "beta", "7");
     assert_string_equal(nst_session_get_option(session, "alpha"), "5");
     assert_string_equal(nst_session_get_option(session, "beta"), "7");

@@ -136,8 +136,11 @@ static void starts_without_a_picture(void **state)
     assert_refused(w, w->targets, NST_ERR_INVALID_ARG, "start image", "init", "image", NULL);
     assert_refused(w, copy, NST_ERR_INVALID_ARG, "style", "init", "style", NULL);
     assert_refused(w, texture, NST_ERR_INVALID_ARG, "content", "init", "content", NULL);
-    assert_int_equal(nst_session_new(texture, NULL, NULL, &session), NST_ERR_INVALID_ARG); /* content is the default */
-    assert_contains(nst_ctx_error(w->ctx), "init");
+    assert_refused(w, texture, NST_ERR_INVALID_ARG, "content", "init", "matched", NULL);
+    assert_refused(w, copy, NST_ERR_INVALID_ARG, "style", "init", "matched", NULL);
+    assert_ok(nst_session_new(texture, NULL, NULL, &session)); /* from noise */
+    assert_string_equal(nst_session_get_option(session, "init"), "noise");
+    nst_session_free(session);
     assert_int_equal(nst_targets_new(w->model, NULL, NULL, 0, &none), NST_ERR_INVALID_ARG);
     assert_contains(nst_ctx_error(w->ctx), "content");
     nst_targets_unref(texture);

@@ -143,7 +143,8 @@ static inline int teardown_world(void **state)
 
 #define test_in_world(function) cmocka_unit_test_setup_teardown(function, setup_world, teardown_world)
 
-/* Key, value, ..., NULL on top of a picture of 32 pixels, 6 iterations. */
+/* Key, value, ..., NULL on top of a picture of 32 pixels, 6 iterations from the content with a given content weight: no search, so that
+ * iterations can be counted. */
 static inline nst_options *options_from(nst_ctx *ctx, va_list pairs)
 {
     nst_options *options = NULL;
@@ -151,6 +152,9 @@ static inline nst_options *options_from(nst_ctx *ctx, va_list pairs)
     assert_ok(nst_options_new(ctx, &options));
     assert_ok(nst_options_set_str(options, "size", "32"));
     assert_ok(nst_options_set_str(options, "iterations", "6"));
+    assert_ok(nst_options_set_str(options, "alpha", "0.005"));
+    assert_ok(nst_options_set_str(options, "scales", "1"));
+    assert_ok(nst_options_set_str(options, "init", "content"));
     while ((key = va_arg(pairs, const char *))) {
         const char *value = va_arg(pairs, const char *);
         if (nst_options_set_str(options, key, value) < 0) fail_msg("%s", nst_options_error(options));

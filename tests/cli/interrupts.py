@@ -30,7 +30,7 @@ class Signals(Case):
             (self.dir / "log.jsonl").unlink()
 
     def test_more_signals_break_the_step_off(self):
-        process = self.long_run(size="300")
+        process = self.long_run("--scales", "1", size="300")
         wait_for_lines(process, self.dir / "log.jsonl", 1)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGINT)

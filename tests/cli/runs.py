@@ -6,7 +6,8 @@ import zlib
 
 from common import Case, finish, main, png_chunks, png_size, start, wait_for_lines, write_png
 
-RECORD = ["iteration", "evaluations", "scale", "width", "height", "loss", "content", "style", "tv", "layers", "grad_norm", "seconds"]
+RECORD = ["iteration", "evaluations", "scale", "width", "height", "loss", "content", "style", "tv", "layers", "grad_norm",
+          "retention", "content_weight", "seconds"]
 
 
 class Pictures(Case):
@@ -124,7 +125,7 @@ class Texts(Case):
 
 class Log(Case):
     def test_records(self):
-        self.stylize("--log", "log.jsonl", "--iterations", "5")
+        self.stylize("--log", "log.jsonl", "--iterations", "5", "--alpha", "0.01", "--init", "content")
         records = self.records("log.jsonl")
         self.assertEqual([r["iteration"] for r in records], [0, 1, 2, 3, 4, 5])
         for record in records:

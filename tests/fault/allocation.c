@@ -81,13 +81,14 @@ static nst_options *make_options(life *l)
 static nst_session *make_session(life *l, nst_targets **targets)
 {
     nst_model *model = NULL;
-    nst_image *content = NULL, *styles[2] = {NULL, NULL};
+    nst_image *content = NULL, *styles[2] = {NULL, NULL}, *matched = NULL;
     nst_options *options;
     nst_session *session = NULL;
     RETRY_CTX(nst_model_load_memory(l->ctx, l->given->weights.bytes, l->given->weights.length, &model));
     RETRY_CTX(nst_image_load_memory(l->ctx, l->given->content.bytes, l->given->content.length, &content));
     RETRY_CTX(nst_image_load_memory(l->ctx, l->given->style.bytes, l->given->style.length, &styles[0]));
-    RETRY_CTX(nst_image_resize(styles[0], 30, 30, &styles[1]));
+    RETRY_CTX(nst_image_match_colour(styles[0], content, NST_COLOUR_SYMMETRIC, &matched));
+    RETRY_CTX(nst_image_resize(matched, 30, 30, &styles[1]));
     RETRY_CTX(nst_targets_new(model, content, styles, 2, targets));
     options = make_options(l);
     RETRY_CTX(nst_session_new(*targets, options, NULL, &session));
@@ -95,6 +96,7 @@ static nst_session *make_session(life *l, nst_targets **targets)
     nst_image_unref(content);
     nst_image_unref(styles[0]);
     nst_image_unref(styles[1]);
+    nst_image_unref(matched);
     nst_model_unref(model);
     return session;
 }

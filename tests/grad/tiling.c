@@ -68,6 +68,7 @@ static nst_session *new_session(nst_model *of, uint32_t width, uint32_t height, 
     assert_int_equal(nst_options_new(ctx, &options), NST_OK);
     if (nst_options_from_json(options, json, strlen(json)) < 0) fail_msg("%s", nst_options_error(options));
     nst_options_set_i64(options, "size", width > height ? width : height);
+    nst_options_set_str(options, "scales", "1");
     assert_int_equal(nst_targets_new(of, content, &style, 1, &targets), NST_OK);
     if (nst_session_new(targets, options, NULL, &session) < 0) fail_msg("%s", nst_ctx_error(ctx));
     nst_targets_unref(targets);
@@ -90,6 +91,14 @@ static size_t values_of(const nst_session *session)
 }
 
 /* `nudged`: at a picture that differs by roundings. */
+/* With two octaves: the smaller copy is cut into tiles of its own. */
+static nst_objective_config config_of(const nst_session *session, size_t room)
+{
+    return (nst_objective_config){.targets = session->targets, .settings = &session->settings, .kernels = session->kernels,
+                                  .exec = &session->exec, .width = nst_session_width(session), .height = nst_session_height(session),
+                                  .octaves = 2, .room = room};
+}
+
 static result evaluate(nst_session *session, size_t room, bool nudged)
 {
     size_t values = values_of(session);
@@ -100,15 +109,14 @@ static result evaluate(nst_session *session, size_t room, bool nudged)
     nst_ledger ledger = {.used = 0};
     nst_target_idle idle = {.count = 0};
     nst_error error = {""};
-    nst_objective_config config = {session->targets, &session->settings, NULL, session->kernels, &session->exec,
-                                   nst_session_width(session), nst_session_height(session), room, NULL, false};
+    nst_objective_config config = config_of(session, room);
     result r = {.gradient = malloc(values * sizeof(nst_real))};
     for (size_t i = 0; i < values; i++) x[i] = (nst_real)(0.3 + 0.4 * nst_random_uniform(&random));
     for (size_t i = 0; nudged && i < values; i += 3) x[i] *= 1 + (nst_real)(tolerance / 10);
     assert_int_equal(nst_session_prepare_network(session, &error), NST_OK);
     config.network = session->network;
     if (nst_objective_foretell(&config, &ledger, &idle, &size, &error) < 0) fail_msg("room %zu: %s", room, error.text);
-    r.tiles = nst_tiling_count(&size.walk.gradient);
+    r.tiles = nst_tiling_count(&size.walk.ways[0].gradient);
     if (nst_objective_new(&config, &objective, &error) < 0) fail_msg("%s", error.text);
     assert_int_equal(nst_objective_evaluate(objective, x, &r.f, r.gradient), NST_OK);
     r.term_count = nst_objective_term_count(objective);
@@ -122,8 +130,7 @@ static result evaluate(nst_session *session, size_t room, bool nudged)
 static void room_of(nst_session *session, size_t *most, size_t *least)
 {
     nst_error error = {""};
-    nst_objective_config config = {session->targets, &session->settings, NULL, session->kernels, &session->exec,
-                                   nst_session_width(session), nst_session_height(session), SIZE_MAX, NULL, false};
+    nst_objective_config config = config_of(session, SIZE_MAX);
     nst_objective_size size;
     nst_ledger ledger = {.used = 0};
     nst_target_idle idle = {.count = 0};

@@ -237,6 +237,15 @@ class Out(TestCase):
                "nst.Image(nst.Image(support.png(4, 4)).pixels()).to_bytes()"
         self.run_clean(code)
 
+    def test_match_colour(self):
+        reference = nst.Image(png(6, 3))
+        for method in ("symmetric", "cholesky"):
+            matched = self.image.match_colour(reference, method)
+            self.assertEqual(matched.size, self.image.size)
+            self.assertNotEqual(bytes(matched.pixels()), bytes(self.image.pixels()))
+        with self.assertRaises(nst.InvalidArgumentError):
+            self.image.match_colour(reference, "pca")
+
     def test_resize(self):
         small = self.image.resize(3, 2)
         self.assertEqual(small.size, (3, 2))

@@ -117,7 +117,7 @@ class Changing(TestCase):
         next(session)
         self.assertNotEqual(session.progress.style, before)
         session.options.beta = None
-        self.assertEqual((session.options.alpha, session.options.beta), (0.005, 1))  # what "auto" came to
+        self.assertEqual((session.options.beta, session.options.octaves), (None, 3))  # strength decides; what "auto" came to
         self.assertEqual(dict(session.options)["iterations"], 4)
 
     def test_refusals(self):

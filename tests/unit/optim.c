@@ -278,7 +278,7 @@ static bool works_with(int allocations, nst_optimizer_kind kind, nst_precision h
     nst_ctx_config ctx_config = {.size = sizeof ctx_config, .threads = 1, .allocator = &allocator};
     nst_optim_config config = default_config(kind);
     objective o = {.function = rosenbrock, .n = N};
-    nst_problem problem = {N, evaluate_objective, &o};
+    nst_problem problem = {.n = N, .evaluate = evaluate_objective, .user = &o};
     const nst_real start[N] = {0};
     nst_optimizer *optimizer = NULL;
     nst_real *x;
@@ -336,7 +336,7 @@ static snapshot state_after_steps(const variant *v, int threads)
     nst_ctx *ctx = NULL;
     nst_optim_config config = default_config(v->kind);
     objective o = {.function = rosenbrock, .n = MANY - 1};
-    nst_problem problem = {MANY - 1, evaluate_objective, &o};
+    nst_problem problem = {.n = MANY - 1, .evaluate = evaluate_objective, .user = &o};
     nst_optimizer *optimizer = NULL;
     nst_real *start;
     nst_exec exec;
@@ -377,7 +377,7 @@ static int32_t try_config(nst_optim_config config, size_t n)
     static const nst_exec exec = {run_in_order, NULL, 1};
     nst_ctx *ctx = test_ctx();
     objective o = {.function = rosenbrock, .n = n};
-    nst_problem problem = {n, evaluate_objective, &o};
+    nst_problem problem = {.n = n, .evaluate = evaluate_objective, .user = &o};
     const nst_real start[N] = {0};
     nst_optimizer *optimizer = NULL;
     nst_error error = {""};

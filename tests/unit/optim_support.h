@@ -75,7 +75,7 @@ static inline nst_optimizer *make(nst_ctx *ctx, const nst_optim_config *config, 
 {
     static const nst_exec exec = {run_in_order, NULL, 1};
     nst_optimizer *optimizer = NULL;
-    nst_problem problem = {o->n, evaluate_objective, o};
+    nst_problem problem = {.n = o->n, .evaluate = evaluate_objective, .user = o};
     nst_error error = {""};
     const nst_kernels *kernels = nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32);
     nst_real *x = copy_start(ctx, start, o->n);

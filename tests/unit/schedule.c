@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "session/schedule.h"
+#include "session/strength.h"
 
 static nst_schedule schedule_of(size_t size, size_t scales, uint32_t width, uint32_t height)
 {
@@ -68,20 +71,56 @@ static void styles_follow_the_longer_side(void **state)
 
 static void iterations_are_shared_to_the_last(void **state)
 {
+    nst_image image = {.width = 64, .height = 64};
     (void)state;
-    for (size_t scales = 1; scales <= 12; scales++) {
-        nst_schedule schedule = {.count = scales};
+    for (size_t scales = 1; scales <= 12; scales++)
         for (uint32_t total = 0; total <= 60; total++) {
-            uint32_t sum = 0, before = UINT32_MAX;
+            nst_settings settings = {.size = 4096, .scales = scales, .iterations = total, .strength = NAN};
+            nst_schedule schedule;
+            uint32_t before = UINT32_MAX;
+            nst_schedule_make(&settings, &image, &schedule);
             for (size_t i = 0; i < scales; i++) {
-                uint32_t share = nst_schedule_iterations(&schedule, total, i);
+                uint32_t share = schedule.scales[i].iterations;
                 assert_true(share <= before && share + 1 >= (total + scales - 1) / scales);
                 before = share;
-                sum += share;
             }
-            assert_int_equal(sum, total);
+            assert_int_equal(nst_schedule_total(&schedule), total);
         }
+}
+
+static void presets_tell_scales_and_iterations(void **state)
+{
+    static const struct { size_t size, scales; nst_preset preset; uint32_t coarse, fine; } cases[] = {
+        {128, 1, NST_PRESET_DEFAULT, 80, 80}, {181, 1, NST_PRESET_DRAFT, 60, 60}, {182, 2, NST_PRESET_DEFAULT, 80, 50},
+        {512, 3, NST_PRESET_QUALITY, 150, 100}, {1024, 4, NST_PRESET_DEFAULT, 80, 20}, {4096, 6, NST_PRESET_DRAFT, 60, 10}};
+    nst_image image = {.width = 40, .height = 30};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        nst_settings settings = {.size = cases[i].size, .by_preset = true, .preset = cases[i].preset, .strength = NAN};
+        nst_schedule schedule;
+        nst_schedule_make(&settings, &image, &schedule);
+        assert_int_equal(schedule.count, cases[i].scales);
+        assert_int_equal(schedule.scales[0].iterations, cases[i].coarse);
+        assert_int_equal(schedule.scales[schedule.count - 1].iterations, cases[i].fine);
+        settings.strength = 0.5;
+        nst_schedule_make(&settings, &image, &schedule);
+        assert_int_equal(schedule.scales[0].iterations, nst_strength_budget(cases[i].coarse));
     }
+}
+
+/* Down to 64 pixels, and only where picture and styles have something at the deepest layer. */
+static void octaves_end_where_there_is_nothing_to_see(void **state)
+{
+    nst_image square = {.width = 100, .height = 100}, stripe = {.width = 1000, .height = 50};
+    const nst_image *styles[] = {&square, &stripe};
+    (void)state;
+    assert_int_equal(nst_schedule_octaves(4, 4, 512, 384, styles, 1, 1), 4);
+    assert_int_equal(nst_schedule_octaves(3, 4, 512, 384, styles, 1, 1), 3);
+    assert_int_equal(nst_schedule_octaves(4, 4, 512, 384, styles, 2, 1), 1); /* 512x26: 13 rows halved, too few for 4 poolings */
+    assert_int_equal(nst_schedule_octaves(4, 4, 512, 384, styles, 2, 2), 2);
+    assert_int_equal(nst_schedule_octaves(4, 4, 128, 96, styles, 1, 1), 2);
+    assert_int_equal(nst_schedule_octaves(4, 4, 127, 96, styles, 1, 1), 1);
+    assert_int_equal(nst_schedule_octaves(4, 4, 512, 40, styles, 1, 1), 2);
 }
 
 int main(void)
@@ -91,6 +130,8 @@ int main(void)
         cmocka_unit_test(every_scale_is_half_of_the_next),
         cmocka_unit_test(styles_follow_the_longer_side),
         cmocka_unit_test(iterations_are_shared_to_the_last),
+        cmocka_unit_test(presets_tell_scales_and_iterations),
+        cmocka_unit_test(octaves_end_where_there_is_nothing_to_see),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

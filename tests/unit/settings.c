@@ -9,6 +9,7 @@
 
 #include "nst/nst.h"
 #include "session/settings.h"
+#include "session/strength.h"
 
 typedef struct world {
     nst_ctx *ctx;
@@ -67,18 +68,39 @@ static void dialects_bring_their_defaults(void **state)
         assert_true(resolve(w, true, 1).tv == 0);
         set(w, "preprocessing", "caffe");
         s = resolve(w, true, 1);
-        assert_true(s.alpha == dialects[i].alpha && s.beta == dialects[i].beta && s.tv == dialects[i].tv);
+        assert_true(isnan(s.strength) == (i < 3)); /* where it is, it has a say in alpha */
+        set(w, "beta", i < 3 ? "auto" : "1");
+        s = resolve(w, true, 1);
+        assert_true(isnan(s.strength) && s.alpha == dialects[i].alpha && s.beta == dialects[i].beta && s.tv == dialects[i].tv);
         assert_int_equal(s.style.count, 5);
         for (size_t k = 0; k < 5; k++) assert_true(s.style.items[k].weight == dialects[i].layer);
         assert_true(s.content.items[0].weight == 1);
     }
-    set(w, "dialect", "auto"); /* neural-style's numbers fit the features of the Caffe weights, and no others */
-    assert_int_equal(resolve(w, true, 1).dialect, NST_DIALECT_NEURAL_STYLE);
-    set(w, "preprocessing", "torch");
-    assert_int_equal(resolve(w, true, 1).dialect, NST_DIALECT_NORMALISED);
     set(w, "alpha", "0.25");
     set(w, "tv", "0");
     assert_true(resolve(w, true, 1).alpha == 0.25);
+}
+
+static void refuse(world *w, const char *word)
+{
+    nst_settings settings;
+    nst_error error = {""};
+    assert_int_equal(nst_settings_resolve(w->options, w->model, true, 1, &settings, &error), NST_ERR_INVALID_ARG);
+    if (!strstr(error.text, word)) fail_msg("'%s' does not tell of '%s'", error.text, word);
+}
+
+static void strength_chooses_alpha(void **state)
+{
+    world *w = *state;
+    assert_true(resolve(w, true, 1).strength == 0.5);
+    assert_true(isnan(resolve(w, true, 0).strength) && isnan(resolve(w, false, 1).strength)); /* nothing to balance */
+    set(w, "strength", "0.25");
+    assert_true(resolve(w, true, 1).alpha == nst_strength_first_weight(0.25));
+    set(w, "alpha", "1");
+    refuse(w, "alpha");
+    set(w, "alpha", "auto");
+    set(w, "dialect", "gatys-code");
+    refuse(w, "gatys-code");
 }
 
 static void layers_keep_their_order_and_weights(void **state)
@@ -182,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         in_world(dialects_bring_their_defaults),
+        in_world(strength_chooses_alpha),
         in_world(layers_keep_their_order_and_weights),
         in_world(all_layers_at_once),
         in_world(style_weights_sum_to_one),

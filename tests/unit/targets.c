@@ -95,7 +95,8 @@ static const nst_target_request requests[] = {{&nst_loss_gram, 1}, {&nst_loss_gr
 
 static nst_target_job job_of(world *w, const nst_network *network, int image, size_t width, size_t height)
 {
-    return (nst_target_job){&w->tools, network, image, width, height, SIZE_MAX, requests, 4};
+    return (nst_target_job){.tools = &w->tools, .network = network, .image = image, .width = width, .height = height, .room = SIZE_MAX,
+                            .requests = requests, .count = 4};
 }
 
 static int32_t prepare(world *w, const nst_network *network, int image, size_t width, size_t height, const _Atomic int *cancel)

@@ -105,6 +105,7 @@ static void plans_fit_their_room(void **state)
     nst_error error;
     nst_pass_config pass = {.exec = &exec, .network = &network, .width = 1500, .height = 700, .tapped = tapped, .backward = true};
     nst_walk_plan whole, plan;
+    const nst_tiling *way;
     double work = 0;
     (void)state;
     assert_int_equal(nst_ctx_new(NULL, &ctx), NST_OK);
@@ -119,7 +120,8 @@ static void plans_fit_their_room(void **state)
         int32_t status = nst_walk_make_plan(&pass, room, &plan, &error);
         assert_true(status == NST_ERR_LIMIT ? plan.bytes > room && part < 4 : plan.bytes <= room);
         if (status < 0) break;
-        assert_true(plan.width <= smaller(1500, plan.gradient.core_width + 2 * plan.gradient.halo + plan.gradient.grid));
+        way = &plan.ways[0].gradient;
+        assert_true(plan.width <= smaller(1500, way->core_width + 2 * way->halo + way->grid));
         assert_true(nst_walk_work(&plan) >= work);
         work = nst_walk_work(&plan);
     }

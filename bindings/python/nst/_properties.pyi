@@ -30,7 +30,8 @@ Layers = Union[str, Sequence[str], Mapping[str, Optional[float]]]
 Floats = Union[str, float, Sequence[float]]
 
 class RunOptionValues(TypedDict, total=False):
-    dialect: Optional[Literal["auto", "neural-style", "gatys-paper", "gatys-code", "normalised"]]
+    strength: Optional[float]
+    dialect: Optional[Literal["neural-style", "gatys-paper", "gatys-code", "normalised"]]
     alpha: Optional[float]
     beta: Optional[float]
     tv: Optional[float]
@@ -38,10 +39,13 @@ class RunOptionValues(TypedDict, total=False):
     style_layers: Optional[Layers]
     style_weights: Optional[Floats]
     style_scale: Optional[float]
+    octaves: Optional[int]
     init_noise: Optional[float]
     seed: Optional[int]
+    preset: Optional[Literal["draft", "default", "quality"]]
     size: Optional[int]
     scales: Optional[int]
+    detail: Optional[float]
     iterations: Optional[int]
     tolerance: Optional[float]
     optimizer: Optional[Literal["lbfgs", "adam"]]
@@ -49,6 +53,7 @@ class RunOptionValues(TypedDict, total=False):
     history: Optional[int]
     history_precision: Optional[Literal["fp32", "bf16"]]
     line_search: Optional[Literal["armijo", "strong-wolfe"]]
+    preconditioner: Optional[Literal["auto", "none", "pyramid"]]
     pooling: Optional[Literal["max", "average", "l2"]]
     pooling_rescale: Optional[bool]
     padding: Optional[Literal["auto", "zero", "reflect", "replicate"]]
@@ -57,27 +62,39 @@ class RunOptionValues(TypedDict, total=False):
     memory_limit: Optional[int]
 
 class OptionValues(RunOptionValues, total=False):
-    init: Optional[Literal["content", "noise", "gray", "style", "image"]]
+    init: Optional[Literal["auto", "content", "noise", "gray", "style", "image", "matched"]]
 
 class OptionProperties:
     def _get(self, entry: OptionInfo) -> str: ...
     def _set(self, entry: OptionInfo, value: Optional[str]) -> None: ...
     @property
-    def dialect(self) -> Literal["auto", "neural-style", "gatys-paper", "gatys-code", "normalised"]:
-        """Whose loss formulas and default alpha and beta apply, so that weights known from another tool mean the same here
-        (docs/objective.md). When not given: neural-style with the weights its numbers were made for (preprocessing
-        caffe), else normalised.
+    def strength(self) -> Optional[float]:
+        """How far the picture goes from the content to the style, the same for every pair of images, size and network: 0
+        barely touches the content, 1 leaves little of it. The content weight alpha is found by measuring, so that as
+        much of the content stays as the strength says (docs/objective.md). When not given: 0.5, or no such search where
+        alpha, beta or another dialect than normalised is.
 
-        Default: auto. One of: auto, neural-style, gatys-paper, gatys-code, normalised.
+        Default: auto. From 0 to 1.
+        """
+    @strength.setter
+    def strength(self, value: Optional[float]) -> None: ...
+    @strength.deleter
+    def strength(self) -> None: ...
+    @property
+    def dialect(self) -> Literal["neural-style", "gatys-paper", "gatys-code", "normalised"]:
+        """Whose loss formulas and defaults apply, so that weights known from another tool mean the same here
+        (docs/objective.md). Those of normalised do not depend on size, layers or network.
+
+        Default: normalised. One of: neural-style, gatys-paper, gatys-code, normalised.
         """
     @dialect.setter
-    def dialect(self, value: Optional[Literal["auto", "neural-style", "gatys-paper", "gatys-code", "normalised"]]) -> None: ...
+    def dialect(self, value: Optional[Literal["neural-style", "gatys-paper", "gatys-code", "normalised"]]) -> None: ...
     @dialect.deleter
     def dialect(self) -> None: ...
     @property
     def alpha(self) -> Optional[float]:
-        """Weight of the content loss. The dialect's own when not given: neural-style 5, gatys-paper 1, gatys-code 1,
-        normalised 0.005.
+        """Weight of the content loss. When not given: what strength finds, or the dialect's own: neural-style 5, gatys-
+        paper 1, gatys-code 1, normalised 0.005.
 
         Default: auto. From 0 to 1e+30.
         """
@@ -150,13 +167,26 @@ class OptionProperties:
     @style_scale.deleter
     def style_scale(self) -> None: ...
     @property
-    def init(self) -> Literal["content", "noise", "gray", "style", "image"]:
-        """The picture the optimisation starts from. The command also takes a file name, which means image.
+    def octaves(self) -> Optional[int]:
+        """Sizes at which the style is compared, the picture's own, half of it and so on: more than one gives large strokes
+        to large areas. When not given: 3 in the dialect normalised, else 1. Sizes under 64 pixels are left out.
 
-        Default: content. One of: content, noise, gray, style, image. Fixed once the session is made.
+        Default: auto. From 1 to 4.
+        """
+    @octaves.setter
+    def octaves(self, value: Optional[int]) -> None: ...
+    @octaves.deleter
+    def octaves(self) -> None: ...
+    @property
+    def init(self) -> Literal["auto", "content", "noise", "gray", "style", "image", "matched"]:
+        """The picture the optimisation starts from; matched is the content in the style's colours. The command also takes
+        a file name, which means image. When not given: matched in the dialect normalised, else content; noise where
+        there is no content.
+
+        Default: auto. One of: auto, content, noise, gray, style, image, matched. Fixed once the session is made.
         """
     @init.setter
-    def init(self, value: Optional[Literal["content", "noise", "gray", "style", "image"]]) -> None: ...
+    def init(self, value: Optional[Literal["auto", "content", "noise", "gray", "style", "image", "matched"]]) -> None: ...
     @init.deleter
     def init(self) -> None: ...
     @property
@@ -180,6 +210,17 @@ class OptionProperties:
     @seed.deleter
     def seed(self) -> None: ...
     @property
+    def preset(self) -> Literal["draft", "default", "quality"]:
+        """How much work goes into the picture in the dialect normalised, where iterations is not given: from the coarsest
+        scale on 60, 25, 10, 10 iterations, 80, 50, 30, 20, or 150, 100, 100, 60.
+
+        Default: default. One of: draft, default, quality.
+        """
+    @preset.setter
+    def preset(self, value: Optional[Literal["draft", "default", "quality"]]) -> None: ...
+    @preset.deleter
+    def preset(self) -> None: ...
+    @property
     def size(self) -> int:
         """Longer side of the output; 0 keeps the size of the content image.
 
@@ -190,20 +231,33 @@ class OptionProperties:
     @size.deleter
     def size(self) -> None: ...
     @property
-    def scales(self) -> int:
-        """Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone.
+    def scales(self) -> Optional[int]:
+        """Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone. When not
+        given: from about 128 pixels on in the dialect normalised, else 1.
 
-        Default: 1. From 1 to 12.
+        Default: auto. From 1 to 12.
         """
     @scales.setter
     def scales(self, value: Optional[int]) -> None: ...
     @scales.deleter
     def scales(self) -> None: ...
     @property
-    def iterations(self) -> int:
-        """Iterations in total, shared evenly by the scales.
+    def detail(self) -> Optional[float]:
+        """How much of the content's fine detail is put back when the picture grows to the next scale. When not given: 0.5
+        in the dialect normalised where the start is the content, else 0.
 
-        Default: 500. From 0 to 1000000 iterations.
+        Default: auto. From 0 to 1.
+        """
+    @detail.setter
+    def detail(self, value: Optional[float]) -> None: ...
+    @detail.deleter
+    def detail(self) -> None: ...
+    @property
+    def iterations(self) -> Optional[int]:
+        """Iterations in total, shared evenly by the scales. When not given: what preset says in the dialect normalised,
+        and up to twice that at the coarsest scale to find what strength asks for; else 500.
+
+        Default: auto. From 0 to 1000000 iterations.
         """
     @iterations.setter
     def iterations(self, value: Optional[int]) -> None: ...
@@ -272,6 +326,17 @@ class OptionProperties:
     def line_search(self, value: Optional[Literal["armijo", "strong-wolfe"]]) -> None: ...
     @line_search.deleter
     def line_search(self) -> None: ...
+    @property
+    def preconditioner(self) -> Literal["auto", "none", "pyramid"]:
+        """What L-BFGS takes the inverse Hessian for before it has learnt: a multiple of the identity, or of a pyramid,
+        under which coarse structure moves first. auto is pyramid in the dialect normalised, else none.
+
+        Default: auto. One of: auto, none, pyramid.
+        """
+    @preconditioner.setter
+    def preconditioner(self, value: Optional[Literal["auto", "none", "pyramid"]]) -> None: ...
+    @preconditioner.deleter
+    def preconditioner(self) -> None: ...
     @property
     def pooling(self) -> Literal["max", "average", "l2"]:
         """Pooling of the network. The weights were trained with max; average gives smoother gradients.

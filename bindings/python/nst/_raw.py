@@ -223,6 +223,13 @@ class nst_save_params(Structure):
     ]
 
 
+class ColourMethod(enum.IntEnum):
+    """nst_colour_method"""
+
+    SYMMETRIC = 0
+    CHOLESKY = 1
+
+
 class Preprocessing(enum.IntEnum):
     """nst_preprocessing"""
 
@@ -415,6 +422,39 @@ class nst_loss_term(Structure):
     ]
 
 
+class Clamped(enum.IntEnum):
+    """nst_clamped"""
+
+    NOT = 0
+    STYLE = 1
+    FLAT = 2
+
+
+class nst_strength_info(Structure):
+    size: int
+    in_use: int
+    clamped: int
+    settled: int
+    strength: float
+    target: float
+    retention: float
+    content_weight: float
+    floor: float
+    reserved: Any
+    _fields_ = [
+        ("size", c_uint32),
+        ("in_use", c_uint32),
+        ("clamped", c_uint32),
+        ("settled", c_uint32),
+        ("strength", c_double),
+        ("target", c_double),
+        ("retention", c_double),
+        ("content_weight", c_double),
+        ("floor", c_double),
+        ("reserved", c_uint64 * 5),
+    ]
+
+
 class nst_estimate(Structure):
     size: int
     scale: int
@@ -542,11 +582,13 @@ ENUMS: Dict[Any, Tuple[str, str]] = {
     LogLevel: ("nst_log_level", "NST_LOG_"),
     Format: ("nst_format", "NST_FORMAT_"),
     FileType: ("nst_file_type", "NST_FILE_"),
+    ColourMethod: ("nst_colour_method", "NST_COLOUR_"),
     Preprocessing: ("nst_preprocessing", "NST_PREPROCESSING_"),
     Padding: ("nst_padding", "NST_PADDING_"),
     OptionType: ("nst_option_type", "NST_OPTION_"),
     OptionChange: ("nst_option_change", "NST_CHANGE_"),
     StopReason: ("nst_stop_reason", "NST_STOP_"),
+    Clamped: ("nst_clamped", "NST_CLAMPED_"),
     Reconstruction: ("nst_reconstruction", "NST_RECONSTRUCT_"),
 }
 STRUCTS = (
@@ -561,6 +603,7 @@ STRUCTS = (
     nst_option_info,
     nst_progress,
     nst_loss_term,
+    nst_strength_info,
     nst_estimate,
     nst_measure_summary,
     nst_measure_layer,
@@ -598,6 +641,7 @@ PROTOTYPES: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "nst_image_get_desc": (c_int32, (POINTER(nst_image), POINTER(nst_image_desc))),
     "nst_image_read": (c_int32, (POINTER(nst_image), POINTER(nst_image_desc), c_void_p, c_uint64)),
     "nst_image_resize": (c_int32, (POINTER(nst_image), c_uint32, c_uint32, POINTER(POINTER(nst_image)))),
+    "nst_image_match_colour": (c_int32, (POINTER(nst_image), POINTER(nst_image), c_int32, POINTER(POINTER(nst_image)))),
     "nst_image_with_text": (c_int32, (POINTER(nst_image), c_char_p, c_char_p, POINTER(POINTER(nst_image)))),
     "nst_image_get_text": (c_char_p, (POINTER(nst_image), c_char_p)),
     "nst_image_save": (c_int32, (POINTER(nst_image), c_char_p, POINTER(nst_save_params))),
@@ -647,6 +691,7 @@ PROTOTYPES: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
     "nst_session_callback_result": (c_int32, (POINTER(nst_session),)),
     "nst_session_cancel": (None, (POINTER(nst_session),)),
     "nst_session_get_progress": (c_int32, (POINTER(nst_session), POINTER(nst_progress))),
+    "nst_session_get_strength": (c_int32, (POINTER(nst_session), POINTER(nst_strength_info))),
     "nst_session_get_term": (c_int32, (POINTER(nst_session), c_uint32, POINTER(nst_loss_term))),
     "nst_session_get_image": (c_int32, (POINTER(nst_session), POINTER(POINTER(nst_image)))),
     "nst_session_get_option": (c_char_p, (POINTER(nst_session), c_char_p)),

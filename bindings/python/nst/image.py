@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union, cast
 
 from . import _pixels, _raw, errors
 from ._library import lib, make, releaser
-from ._raw import FileType, Format
+from ._raw import ColourMethod, FileType, Format
 from .context import Child, Context, call, default_context, undisturbed, unsigned
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ ImageSource = Any
 UNREF = releaser("nst_image_unref")
 
 FILE_TYPES = {"png": FileType.PNG, "jpeg": FileType.JPEG, "jpg": FileType.JPEG}
+COLOUR_METHODS = {"symmetric": ColourMethod.SYMMETRIC, "cholesky": ColourMethod.CHOLESKY}
 PIXEL_FORMATS = {"u8": Format.U8, "uint8": Format.U8, "u16": Format.U16, "uint16": Format.U16, "f32": Format.F32,
                  "float32": Format.F32}
 
@@ -159,6 +160,15 @@ class Image(Child):
         """A copy of that size, by Lanczos."""
         return Image._wrap(self._context, call(self._context, _raw.nst_image, lib.nst_image_resize, self._handle,
                                                unsigned("width", width), unsigned("height", height)))
+
+    def match_colour(self, reference: ImageSource, method: str = "symmetric") -> Image:
+        """A copy whose red, green and blue have the reference's mean and covariance, by a linear map: "symmetric", which moves colours
+        least, or "cholesky"."""
+        if method not in COLOUR_METHODS:
+            raise errors.InvalidArgumentError("method must be 'symmetric' or 'cholesky', not %r" % (method,))
+        other = reference if isinstance(reference, Image) else Image(reference, context=self._context)
+        return Image._wrap(self._context, call(self._context, _raw.nst_image, lib.nst_image_match_colour, self._handle, other._handle,
+                                               COLOUR_METHODS[method]))
 
     def get_text(self, key: str, default: Optional[str] = None) -> Optional[str]:
         """A text entry of a PNG file. Results of the command carry "nst:params" and "nst:result"."""
