@@ -121,6 +121,9 @@ typedef struct nst_kernels {
                         void *target);
     /* Sum and sum of squares of every channel over the region, added to sums (C) and squares (C). */
     void (*moments)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums, double *squares);
+    /* The derivative of a function of these: grad += of_sums[c] + 2 of_squares[c] f over the region. */
+    void (*moments_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
+                             const nst_real *of_squares, const void *features, void *grad);
     /* Non-zero: no value is infinite or NaN. */
     int (*all_finite)(const nst_exec *exec, nst_shape shape, const void *features);
 

@@ -39,6 +39,8 @@ void nst_reference_copy_region(const nst_exec *exec, nst_shape shape, nst_region
                                const nst_place *place, void *target);
 void nst_reference_moments(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums,
                            double *squares);
+void nst_reference_moments_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
+                                    const nst_real *of_squares, const void *features, void *grad);
 int nst_reference_all_finite(const nst_exec *exec, nst_shape shape, const void *features);
 
 double nst_reference_dot(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b);
@@ -68,7 +70,8 @@ void nst_reference_adam_step(const nst_exec *exec, size_t n, const nst_adam *ste
     .gram_workspace = nst_reference_gram_workspace, .gram_accumulate = nst_reference_gram_accumulate,                      \
     .matrix_times_features = nst_reference_matrix_times_features, .squared_difference = nst_reference_squared_difference,  \
     .difference_backward = nst_reference_difference_backward, .copy_region = nst_reference_copy_region,                    \
-    .moments = nst_reference_moments, .all_finite = nst_reference_all_finite, .dot = nst_reference_dot,                    \
+    .moments = nst_reference_moments, .moments_backward = nst_reference_moments_backward,                                  \
+    .all_finite = nst_reference_all_finite, .dot = nst_reference_dot,                                                      \
     .axpy = nst_reference_axpy, .axpby = nst_reference_axpby, NST_REFERENCE_OPTIM_SLOTS,                       \
     .narrow_bytes = nst_reference_narrow_bytes
 

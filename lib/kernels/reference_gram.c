@@ -9,7 +9,8 @@
 typedef struct gram_task {
     size_t channels, plane, target_plane; /* values from one channel to the next */
     nst_runs runs, target_runs;
-    const nst_real *features, *other; /* other: the matrix, or the target */
+    const nst_real *features, *other; /* other: the matrix, the target, or what a sum has for each channel */
+    const nst_real *of_squares;
     const uint16_t *narrow; /* the target, where it is in 16 bits */
     uint16_t *narrowed;
     nst_real *grad;
@@ -230,4 +231,25 @@ void nst_reference_moments(const nst_exec *exec, nst_shape shape, nst_region reg
     task.sums = sums;
     task.squares = squares;
     exec->run(exec->user, moments_channel, &task, (uint32_t)shape.channels);
+}
+
+static void moments_channel_backward(void *data, uint32_t c)
+{
+    const gram_task *task = data;
+    nst_real constant = task->other[c], slope = 2 * task->of_squares[c];
+    for (size_t run = 0; run < task->runs.count; run++) {
+        const nst_real *restrict values = task->features + at(task, c, run);
+        nst_real *restrict grad = task->grad + at(task, c, run);
+        for (size_t i = 0; i < task->runs.length; i++) grad[i] += constant + slope * values[i];
+    }
+}
+
+void nst_reference_moments_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
+                                    const nst_real *of_squares, const void *features, void *grad)
+{
+    gram_task task = task_of(shape, region, features);
+    task.other = of_sums;
+    task.of_squares = of_squares;
+    task.grad = grad;
+    exec->run(exec->user, moments_channel_backward, &task, (uint32_t)shape.channels);
 }

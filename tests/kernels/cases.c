@@ -81,7 +81,7 @@ op_values op_values_new(nst_random *random, const op_case *c)
     size_t channels = c->shape.channels > c->out_channels ? c->shape.channels : c->out_channels;
     op_values v = {.feature_count = channels * nst_shape_positions(c->shape), .bias_count = c->out_channels};
     if (nst_shape_count(c->place.shape) > v.feature_count) v.feature_count = nst_shape_count(c->place.shape);
-    v.weight_count = c->shape.channels * (c->out_channels * c->size * c->size + c->shape.channels);
+    v.weight_count = c->shape.channels * (c->out_channels * c->size * c->size + c->shape.channels + 1); /* one channel, too, has two */
     v.a = values_new(random, v.feature_count, c);
     v.b = values_new(random, v.feature_count, c);
     v.c = values_new(random, v.feature_count, c);

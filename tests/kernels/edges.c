@@ -279,6 +279,8 @@ static void regions_at(const nst_kernels *k)
     expect(k, shape, &grad, (double[]){0, 0, 6, 8, 0, 0, 0, 0, 3, 4, 0, 0}, 0);
     k->difference_backward(&plain, shape, first, 2, f.storage, &top, t.storage, grad.storage);
     expect(k, shape, &grad, (double[]){2, 4, 6, 8, 0, 0, 2, 2, 3, 4, 0, 0}, 0);
+    k->moments_backward(&plain, shape, corner, (nst_real[]){10, 20}, (nst_real[]){1, 3}, f.storage, grad.storage);
+    expect(k, shape, &grad, (double[]){2, 4, 6, 26, 0, 0, 2, 2, 3, 30, 0, 0}, 0);
     scratch_free(&s);
 }
 

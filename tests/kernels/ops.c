@@ -595,6 +595,19 @@ static void run_moments(const nst_kernels *k, const nst_exec *exec, const op_cas
     guarded_free(c, &squares);
 }
 
+static void run_moments_backward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    guarded f = input(k, exec, c, c->shape, v->a), grad = features(k, exec, c, c->shape, v->b);
+    guarded of_sums = reals(c, v->weight, c->shape.channels), of_squares = reals(c, v->weight + c->shape.channels, c->shape.channels);
+    guarded_freeze(&of_sums);
+    guarded_freeze(&of_squares);
+    k->moments_backward(exec, c->shape, c->region, of_sums.data, of_squares.data, f.data, grad.data);
+    take(k, exec, c, c->shape, &grad, result);
+    guarded_free(c, &f);
+    guarded_free(c, &of_sums);
+    guarded_free(c, &of_squares);
+}
+
 static void run_all_finite(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
     size_t count = nst_shape_count(c->shape), place = count ? (c->region.row0 * 31 + c->size * 7 + c->out_channels) % count : 0;
@@ -832,6 +845,7 @@ const test_op ops[] = {
     {SLOT(difference_backward), count_in, run_difference_backward_narrow, few, NULL, false, true},
     {SLOT(copy_region), count_target, run_copy_region, NULL, NULL, false, false},
     {SLOT(moments), count_moments, run_moments, terms_positions, NULL, true, false},
+    {SLOT(moments_backward), count_in, run_moments_backward, few, NULL, false, false},
     {SLOT(all_finite), one, run_all_finite, NULL, NULL, false, false},
     {SLOT(dot), one, run_dot, terms_all, NULL, true, false},
     {SLOT(axpy), count_in, run_axpy, few, NULL, false, false},

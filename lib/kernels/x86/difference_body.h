@@ -156,3 +156,43 @@ void LEVEL(moments)(const nst_exec *exec, nst_shape shape, nst_region region, co
         add_moments(&task, shape.channels, sums, squares);
     }
 }
+
+typedef struct moments_back {
+    nst_window window;
+    size_t channels;
+    uint32_t parts; /* of the positions */
+    const float *of_sums, *of_squares, *features;
+    float *grad;
+} moments_back;
+
+/* A group's share of `values` (C), times `times`; surplus channels get 0. */
+static v16 group_of(const float *values, size_t group, size_t channels, float times)
+{
+    float lanes[NST_GROUP] = {0};
+    for (size_t k = 0; k < NST_GROUP && group * NST_GROUP + k < channels; k++) lanes[k] = times * values[group * NST_GROUP + k];
+    return v16_load(lanes);
+}
+
+static void moments_part_backward(void *data, uint32_t index)
+{
+    const moments_back *task = data;
+    size_t group = index / task->parts, end, run;
+    uint32_t part = index % task->parts;
+    v16 constant = group_of(task->of_sums, group, task->channels, 1), slope = group_of(task->of_squares, group, task->channels, 2);
+    end = nst_part_begin(task->window.positions, task->parts, part + 1);
+    for (size_t i = nst_part_begin(task->window.positions, task->parts, part); i < end; i += run) {
+        size_t at = nst_window_offset(&task->window, i) + group * NST_GROUP;
+        run = nst_window_run(&task->window, i, end);
+        for (size_t k = 0; k < run; k++, at += task->window.stride)
+            v16_store(task->grad + at, v16_add(v16_load(task->grad + at), v16_fma(slope, v16_load(task->features + at), constant)));
+    }
+}
+
+void LEVEL(moments_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
+                             const nst_real *of_squares, const void *features, void *grad)
+{
+    moments_back task = {.window = nst_window_alone(shape, region), .channels = shape.channels, .of_sums = of_sums,
+                         .of_squares = of_squares, .features = features, .grad = grad};
+    task.parts = nst_part_count(task.window.positions * NST_GROUP);
+    exec->run(exec->user, moments_part_backward, &task, (uint32_t)nst_groups(shape.channels) * task.parts);
+}

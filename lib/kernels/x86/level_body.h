@@ -35,6 +35,8 @@ void LEVEL(difference_backward)(const nst_exec *exec, nst_shape shape, nst_regio
 void LEVEL(copy_region)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, const nst_place *place,
                         void *target);
 void LEVEL(moments)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums, double *squares);
+void LEVEL(moments_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
+                             const nst_real *of_squares, const void *features, void *grad);
 int LEVEL(all_finite)(const nst_exec *exec, nst_shape shape, const void *features);
 double LEVEL(dot)(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b);
 void LEVEL(axpy)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y);
@@ -61,6 +63,7 @@ void LEVEL(adam_step)(const nst_exec *exec, size_t n, const nst_adam *step, bool
     .pool_backward = nst_##level##_pool_backward, .gram_workspace = nst_##level##_gram_workspace,                             \
     .gram_accumulate = nst_##level##_gram_accumulate, .matrix_times_features = nst_##level##_matrix_times_features,           \
     .squared_difference = nst_##level##_squared_difference, .difference_backward = nst_##level##_difference_backward,         \
-    .copy_region = nst_##level##_copy_region, .moments = nst_##level##_moments, .all_finite = nst_##level##_all_finite,       \
+    .copy_region = nst_##level##_copy_region, .moments = nst_##level##_moments,                                               \
+    .moments_backward = nst_##level##_moments_backward, .all_finite = nst_##level##_all_finite,                               \
     .dot = nst_##level##_dot, .axpy = nst_##level##_axpy, .axpby = nst_##level##_axpby
 #endif

@@ -91,6 +91,7 @@ typedef struct region_task {
     const nst_bf16 *features, *other;
     nst_bf16 *to;
     nst_real scale;
+    const nst_real *of_sums, *of_squares;
     double *sums, *squares;
     uint32_t parts;
 } region_task;
@@ -223,6 +224,38 @@ void nst_amx_moments(const nst_exec *exec, nst_shape shape, nst_region region, c
     region_task task = region_task_of(shape, region, features);
     task.sums = sums, task.squares = squares;
     exec->run(exec->user, moments_half, &task, (uint32_t)nst_ceil_div(shape.channels, 16));
+}
+
+/* A block's share of `values` (C), times `times`; surplus channels get 0. */
+static void spread_block(const region_task *t, size_t block, const nst_real *values, float times, float lanes[NST_BLOCK])
+{
+    for (size_t k = 0, c = block * NST_BLOCK; k < NST_BLOCK; k++, c++) lanes[k] = c < t->channels ? times * values[c] : 0;
+}
+
+static void moments_rows_backward(void *data, uint32_t index)
+{
+    const region_task *t = data;
+    size_t begin, end, block = nst_share_rows(&t->share, index, &begin, &end);
+    float constant[NST_BLOCK], slope[NST_BLOCK];
+    spread_block(t, block, t->of_sums, 1, constant);
+    spread_block(t, block, t->of_squares, 2, slope);
+    for (size_t row = begin; row < end; row++) {
+        size_t at = nst_rows_at(&t->from, block, row, 0);
+        for (size_t column = 0; column < t->columns; column++, at++)
+            for (unsigned half = 0; half < values_halves(t->fine); half++) {
+                v16 f = values_load(t->features + at * NST_BLOCK, half, t->fine), grad = values_load(t->to + at * NST_BLOCK, half, t->fine);
+                v16 more = v16_fma(f, v16_load(slope + 16 * half), v16_load(constant + 16 * half));
+                values_store(t->to + at * NST_BLOCK, half, t->fine, v16_add(grad, more));
+            }
+    }
+}
+
+void nst_amx_moments_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
+                              const nst_real *of_squares, const void *features, void *grad)
+{
+    region_task task = region_task_of(shape, region, features);
+    task.of_sums = of_sums, task.of_squares = of_squares, task.to = grad;
+    exec->run(exec->user, moments_rows_backward, &task, task.share.tasks);
 }
 
 static void finite_part(void *data, uint32_t part)
