@@ -91,14 +91,15 @@ static double factor(nst_dialect dialect, nst_shape shape, const void *target)
 }
 
 /* State: the plain sum, then sum and sum of squares of every channel of F (C doubles each). */
-static size_t state_bytes(nst_shape shape)
+static size_t state_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
+    (void)tools;
     return (1 + 2 * shape.channels) * sizeof(double);
 }
 
 static void begin(nst_loss *loss)
 {
-    memset(loss->state, 0, state_bytes(loss->shape));
+    memset(loss->state, 0, state_bytes(&loss->tools, loss->shape));
 }
 
 static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)

@@ -3,7 +3,7 @@
  * of different sizes comparable. */
 #include <string.h>
 
-#include "loss/loss.h"
+#include "loss/moments.h"
 
 static size_t matrix_values(nst_shape shape)
 {
@@ -17,11 +17,6 @@ static size_t target_bytes(const nst_loss_tools *tools, nst_shape shape)
     return matrix_values(shape) * sizeof(double);
 }
 
-static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
-{
-    return tools->kernels->gram_workspace(shape, tools->exec->strands);
-}
-
 static void target_accumulate(const nst_loss_tools *tools, nst_shape shape, const nst_tile *tile, const void *features, void *target,
                               void *workspace)
 {
@@ -29,46 +24,25 @@ static void target_accumulate(const nst_loss_tools *tools, nst_shape shape, cons
     tools->kernels->gram_accumulate(tools->exec, tile->shape, tile->region, features, target, workspace);
 }
 
-static void divide_by_positions(nst_shape shape, double *matrix)
-{
-    double positions = (double)nst_shape_positions(shape);
-    for (size_t i = 0; i < matrix_values(shape); i++) matrix[i] /= positions;
-}
-
 static void target_finish(nst_shape shape, void *target)
 {
-    divide_by_positions(shape, target);
+    nst_values_divide(matrix_values(shape), (double)nst_shape_positions(shape), target);
 }
 
 static void target_blend(nst_shape shape, double weight, const void *from, void *to)
 {
-    const double *a = from;
-    double *b = to;
-    for (size_t i = 0; i < matrix_values(shape); i++) b[i] += weight * a[i];
+    nst_values_add(matrix_values(shape), weight, from, to);
 }
 
-static double squared_norm(nst_shape shape, const double *matrix)
-{
-    double sum = 0;
-    for (size_t i = 0; i < matrix_values(shape); i++) sum += matrix[i] * matrix[i];
-    return sum;
-}
-
-/* gatys-paper: 1/(4 N^2). neural-style, the mean over N^2 entries of (F F^T/(N M))^2, and gatys-code, 1/N^2 times the mean of
- * (F F^T/M)^2, are both 1/N^4. normalised: relative to the target. */
 static double factor(nst_dialect dialect, nst_shape shape, const void *target)
 {
-    double n2 = (double)matrix_values(shape), norm;
-    switch (dialect) {
-    case NST_DIALECT_GATYS_PAPER: return 1 / (4 * n2);
-    case NST_DIALECT_NORMALISED: norm = squared_norm(shape, target); return norm > 0 ? 1 / norm : 1;
-    default: return 1 / (n2 * n2);
-    }
+    return nst_second_factor(dialect, shape, nst_values_power(matrix_values(shape), target));
 }
 
 /* State: Ghat, after finish() Ghat - Ahat, (C, C) doubles; then the same as reals, times what the gradient wants. */
-static size_t state_bytes(nst_shape shape)
+static size_t state_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
+    (void)tools;
     return matrix_values(shape) * (sizeof(double) + sizeof(nst_real));
 }
 
@@ -84,10 +58,9 @@ static void accumulate(nst_loss *loss, const nst_tile *tile, const void *feature
 
 static double finish(nst_loss *loss)
 {
-    double *matrix = loss->state;
-    divide_by_positions(loss->shape, matrix);
-    target_blend(loss->shape, -1, loss->target, matrix);
-    return squared_norm(loss->shape, matrix);
+    target_finish(loss->shape, loss->state);
+    target_blend(loss->shape, -1, loss->target, loss->state);
+    return nst_values_power(matrix_values(loss->shape), loss->state);
 }
 
 static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)
@@ -102,7 +75,7 @@ static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void 
 const nst_loss_class nst_loss_gram = {
     .kind = "style",
     .target_bytes = target_bytes,
-    .workspace_bytes = workspace_bytes,
+    .workspace_bytes = nst_moments_workspace_bytes,
     .target_accumulate = target_accumulate,
     .target_finish = target_finish,
     .target_blend = target_blend,

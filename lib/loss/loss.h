@@ -40,7 +40,7 @@ typedef struct nst_loss_class {
 
     /* The constant of the formula in a dialect: the loss is factor times the plain sum that the class computes. */
     double (*factor)(nst_dialect dialect, nst_shape shape, const void *target);
-    size_t (*state_bytes)(nst_shape shape);
+    size_t (*state_bytes)(const nst_loss_tools *tools, nst_shape shape);
     void (*begin)(nst_loss *loss);
     void (*accumulate)(nst_loss *loss, const nst_tile *tile, const void *features);
     double (*finish)(nst_loss *loss); /* the plain sum */
@@ -61,7 +61,9 @@ struct nst_loss {
     double value;       /* weight * factor * plain sum, of the latest features */
 };
 
-extern const nst_loss_class nst_loss_content, nst_loss_gram, nst_loss_tv;
+extern const nst_loss_class nst_loss_content, nst_loss_tv;
+/* On styles: one of them compares features' statistics. */
+extern const nst_loss_class nst_loss_gram, nst_loss_mean_std, nst_loss_covariance, nst_loss_shifted_gram, nst_loss_wasserstein;
 
 /* Of a content loss, after finish(): the centred cosine of F and P, Σ_c cov(F_c, P_c) / sqrt(Σ_c var F_c · Σ_c var P_c): how much of the
  * content is kept, whatever its contrast; NaN where either is flat. */

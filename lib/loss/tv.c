@@ -80,8 +80,9 @@ static double factor(nst_dialect dialect, nst_shape shape, const void *target)
     return reference > 0 ? 1 / reference : 1 / (squared_unit * (double)nst_shape_count(shape));
 }
 
-static size_t state_bytes(nst_shape shape)
+static size_t state_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
+    (void)tools;
     (void)shape;
     return sizeof(double);
 }

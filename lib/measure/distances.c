@@ -35,13 +35,14 @@ static void choose(const nst_layer_choices *from, size_t first, size_t end, nst_
             to->items[to->count++] = (nst_layer_choice){from->items[i].layer, 1, true};
 }
 
-/* The normalised style loss is the distance itself. */
+/* The normalised style loss on Gram matrices is the distance itself. */
 static void make_group(const nst_objective_config *config, size_t first, size_t end, group *g)
 {
     *g = (group){.config = config, .settings = *config->settings};
     g->settings.dialect = NST_DIALECT_NORMALISED;
     g->settings.alpha = g->settings.beta = 1;
     g->settings.tv = 0;
+    g->settings.statistics = NST_STATISTICS_GRAM;
     choose(&config->settings->content, first, end, &g->settings.content);
     choose(&config->settings->style, first, end, &g->settings.style);
 }

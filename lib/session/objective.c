@@ -57,12 +57,16 @@ typedef struct loss_entry {
     size_t octaves; /* at which it is taken, each with an equal share of the weight */
 } loss_entry;
 
+/* In the order of the option `style-statistics`. */
+static const nst_loss_class *const style_classes[] = {&nst_loss_gram, &nst_loss_mean_std, &nst_loss_covariance, &nst_loss_shifted_gram,
+                                                      &nst_loss_wasserstein};
+
 /* The one list of them. */
 static void list_losses(const nst_settings *settings, size_t octaves, loss_entry losses[NST_LOSSES])
 {
     const loss_entry all[NST_LOSSES] = {
         {&nst_loss_content, OF_CONTENT, &settings->content, settings->alpha, 1},
-        {&nst_loss_gram, OF_STYLES, &settings->style, settings->beta, octaves},
+        {style_classes[settings->statistics], OF_STYLES, &settings->style, settings->beta, octaves},
         {&nst_loss_tv, OF_CONTENT, NULL, settings->tv, 1},
     };
     memcpy(losses, all, sizeof all);
@@ -147,7 +151,7 @@ static int32_t take_states(nst_objective *objective, nst_error *error)
 {
     for (size_t i = 0; i < objective->part_count; i++) {
         nst_loss *loss = &objective->parts[i].loss;
-        loss->state = nst_alloc(&objective->ctx->memory, loss->class->state_bytes(loss->shape));
+        loss->state = nst_alloc(&objective->ctx->memory, loss->class->state_bytes(&loss->tools, loss->shape));
         if (!loss->state) return nst_fail_nomem(error, "the losses");
     }
     objective->workspace = nst_alloc(&objective->ctx->memory, workspace_bytes(objective));
@@ -310,7 +314,7 @@ static size_t own_bytes(const nst_objective *objective, uint32_t styles)
     size_t bytes = workspace_bytes(objective);
     for (size_t i = 0; i < objective->part_count; i++) {
         const part *p = &objective->parts[i];
-        bytes += p->loss.class->state_bytes(p->loss.shape);
+        bytes += p->loss.class->state_bytes(&objective->tools, p->loss.shape);
         if (p->source == OF_STYLES && styles > 1) bytes += target_bytes(objective, p);
     }
     for (size_t i = 1; i < objective->octave_count; i++) bytes += (objective->look_only ? 1 : 2) * octave_bytes(&objective->octaves[i]);

@@ -36,8 +36,13 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "Layers whose features the picture shares with the content image, each with an optional weight: relu4_2:1,relu3_1:0.5.", 0,
      1e30, {0}},
     {ENTRY, NST_OPTION_LAYERS, NST_CHANGE_PLAN, SINCE_0_1, "style-layers", "relu1_1,relu2_1,relu3_1,relu4_1,relu5_1", "", "",
-     "objective", "Layers whose Gram matrices the picture shares with the style images, each with an optional weight.", 0, 1e30,
+     "objective", "Layers whose statistics the picture shares with the style images, each with an optional weight.", 0, 1e30,
      {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "style-statistics", "gram",
+     "gram|mean-std|covariance|shifted-gram|wasserstein", "", "objective",
+     "What of the features at the style layers is shared with the style images: Gram matrices; means and deviations alone, which is the "
+     "quickest and knows least; covariances and means; Gram matrices of features shifted by their mean activation; or the distance "
+     "between normal distributions, which is slow where there are many channels (docs/objective.md).", 0, 0, {0}},
     {ENTRY, NST_OPTION_FLOATS, NST_CHANGE_PLAN, SINCE_0_1, "style-weights", "auto", "", "", "objective",
      "How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given.", 0, 1e30, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "style-scale", "1", "", "", "objective",

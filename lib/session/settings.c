@@ -208,6 +208,7 @@ static void resolve_weights(const nst_options *options, nst_settings *out)
     out->alpha = isnan(out->strength) ? number_or(options, NST_OPT_ALPHA, defaults.alpha) : nst_strength_first_weight(out->strength);
     out->beta = number_or(options, NST_OPT_BETA, defaults.beta);
     out->tv = number_or(options, NST_OPT_TV, out->network.preprocessing == NST_PREPROCESSING_CAFFE ? defaults.tv : 0);
+    out->statistics = (nst_statistics)nst_option_number(options, NST_OPT_STYLE_STATISTICS);
     out->style_scale = nst_option_number(options, NST_OPT_STYLE_SCALE);
     out->octaves = (size_t)number_or(options, NST_OPT_OCTAVES, out->dialect == NST_DIALECT_NORMALISED ? 3 : 1);
 }

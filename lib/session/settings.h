@@ -36,9 +36,19 @@ typedef enum nst_init {
 /* In the order of the option `preset`. */
 typedef enum nst_preset { NST_PRESET_DRAFT, NST_PRESET_DEFAULT, NST_PRESET_QUALITY } nst_preset;
 
+/* In the order of the option `style-statistics`. */
+typedef enum nst_statistics {
+    NST_STATISTICS_GRAM,
+    NST_STATISTICS_MEAN_STD,
+    NST_STATISTICS_COVARIANCE,
+    NST_STATISTICS_SHIFTED_GRAM,
+    NST_STATISTICS_WASSERSTEIN
+} nst_statistics;
+
 typedef struct nst_settings {
     nst_dialect dialect;
     double strength; /* NaN: alpha and beta are what they are */
+    nst_statistics statistics;
     double alpha, beta, tv;
     nst_layer_choices content, style; /* empty where there is no image for them */
     double style_weights[NST_MAX_STYLES]; /* sum 1 */

@@ -44,7 +44,7 @@ static nst_loss open_loss(const nst_loss_class *class, nst_dialect dialect, nst_
     if (class->target_finish) class->target_finish(from, target);
     free(workspace);
     loss.target = target;
-    loss.state = malloc(class->state_bytes(picture));
+    loss.state = malloc(class->state_bytes(&loss.tools, picture));
     loss.workspace = malloc(class->workspace_bytes(&loss.tools, picture) + 1);
     loss.factor = class->factor(dialect, picture, target);
     return loss;
@@ -170,6 +170,224 @@ static void blended_style_is_the_mean_of_gram_matrices(void **state)
     close_loss(&b);
 }
 
+/* ---- the other statistics ---- */
+
+static double mean_of(const double *f, int positions, int c)
+{
+    double sum = 0;
+    for (int i = 0; i < positions; i++) sum += f[c * positions + i];
+    return sum / positions;
+}
+
+static double covariance_of(const double *f, int positions, int a, int b)
+{
+    double sum = 0, mean_a = mean_of(f, positions, a), mean_b = mean_of(f, positions, b);
+    for (int i = 0; i < positions; i++) sum += (f[a * positions + i] - mean_a) * (f[b * positions + i] - mean_b);
+    return sum / positions;
+}
+
+static double power_of(const double *f, int positions)
+{
+    double sum = 0;
+    for (int c = 0; c < C; c++) sum += gram_entry(f, positions, c, c);
+    return sum;
+}
+
+static double first_by_dialect(nst_dialect dialect, double sum, double norm)
+{
+    return dialect == NST_DIALECT_NORMALISED ? sum / norm : sum / C;
+}
+
+static double second_by_dialect(nst_dialect dialect, double sum, double norm)
+{
+    if (dialect == NST_DIALECT_NORMALISED) return sum / norm;
+    return dialect == NST_DIALECT_GATYS_PAPER ? sum / (4 * C * C) : sum / (C * C * C * C);
+}
+
+static double mean_std_by_formula(nst_dialect dialect, const double *f, const double *s)
+{
+    double sum = 0, power = power_of(s, TARGET_M), little = 1e-5 * power / C;
+    for (int c = 0; c < C; c++)
+        sum += pow(mean_of(f, M, c) - mean_of(s, TARGET_M, c), 2) +
+               pow(sqrt(covariance_of(f, M, c, c) + little) - sqrt(covariance_of(s, TARGET_M, c, c) + little), 2);
+    return first_by_dialect(dialect, sum, power);
+}
+
+static double covariance_by_formula(nst_dialect dialect, const double *f, const double *s)
+{
+    double covariances = 0, means = 0, norm = 0;
+    for (int a = 0; a < C; a++) {
+        means += pow(mean_of(f, M, a) - mean_of(s, TARGET_M, a), 2);
+        for (int b = 0; b < C; b++) {
+            covariances += pow(covariance_of(f, M, a, b) - covariance_of(s, TARGET_M, a, b), 2);
+            norm += pow(covariance_of(s, TARGET_M, a, b), 2);
+        }
+    }
+    return second_by_dialect(dialect, covariances + norm / power_of(s, TARGET_M) * means, norm);
+}
+
+static double shifted_gram_by_formula(nst_dialect dialect, const double *f, const double *s)
+{
+    double moved_f[N], moved_s[C * TARGET_M], shift = 0, sum = 0, norm = 0;
+    for (int c = 0; c < C; c++) shift -= mean_of(s, TARGET_M, c) / C;
+    for (int i = 0; i < N; i++) moved_f[i] = f[i] + shift;
+    for (int i = 0; i < C * TARGET_M; i++) moved_s[i] = s[i] + shift;
+    for (int a = 0; a < C; a++)
+        for (int b = 0; b < C; b++) {
+            sum += pow(gram_entry(moved_f, M, a, b) - gram_entry(moved_s, TARGET_M, a, b), 2);
+            norm += pow(gram_entry(moved_s, TARGET_M, a, b), 2);
+        }
+    return second_by_dialect(dialect, sum, norm);
+}
+
+static const struct {
+    const nst_loss_class *class;
+    double (*formula)(nst_dialect dialect, const double *f, const double *s); /* NULL: in a test of its own */
+} statistics[] = {
+    {&nst_loss_mean_std, mean_std_by_formula},
+    {&nst_loss_covariance, covariance_by_formula},
+    {&nst_loss_shifted_gram, shifted_gram_by_formula},
+    {&nst_loss_wasserstein, NULL},
+};
+enum { STATISTICS = sizeof statistics / sizeof statistics[0] };
+
+/* As activations are: not centred. */
+static void fill_positive(double *values, size_t count, uint64_t seed)
+{
+    fill(values, count, seed);
+    for (size_t i = 0; i < count; i++) values[i] = fmax(0, values[i] + 0.3);
+}
+
+static void statistics_of_styles(void **state)
+{
+    double features[N], target[C * TARGET_M];
+    (void)state;
+    fill_positive(features, N, 12);
+    fill_positive(target, C * TARGET_M, 13);
+    for (size_t i = 0; i < STATISTICS; i++)
+        for (size_t d = 0; d < 4; d++) {
+            nst_loss loss = open_loss(statistics[i].class, dialects[d], target_shape, target, shape);
+            double value = nst_loss_evaluate(&loss, features);
+            if (statistics[i].formula) assert_close(value, 0.7 * statistics[i].formula(dialects[d], features, target));
+            check_gradient(&loss, features, N);
+            close_loss(&loss);
+        }
+}
+
+/* In `normalised` nothing but the picture counts: not in what unit features are, nor how many channels say the same. */
+static void normalised_statistics_have_no_unit(void **state)
+{
+    double features[N], target[C * TARGET_M];
+    (void)state;
+    fill_positive(features, N, 14);
+    fill_positive(target, C * TARGET_M, 15);
+    for (size_t i = 0; i < STATISTICS; i++) {
+        nst_loss loss = open_loss(statistics[i].class, NST_DIALECT_NORMALISED, target_shape, target, shape);
+        double value = nst_loss_evaluate(&loss, features);
+        close_loss(&loss);
+        for (int k = 0; k < N; k++) features[k] *= 512;
+        for (int k = 0; k < C * TARGET_M; k++) target[k] *= 512;
+        loss = open_loss(statistics[i].class, NST_DIALECT_NORMALISED, target_shape, target, shape);
+        assert_true(fabs(nst_loss_evaluate(&loss, features) - value) <= 1e-9 * value);
+        close_loss(&loss);
+    }
+}
+
+/* The blend of two halves of a picture is the picture: deviations and covariances are made of blended moments. */
+static void blended_statistics_are_those_of_both_styles(void **state)
+{
+    enum { HALF = M / 2 };
+    static const nst_shape half = {C, H / 2, W};
+    double style[N], top[C * HALF], bottom[C * HALF], features[N];
+    (void)state;
+    fill_positive(style, N, 16);
+    fill_positive(features, N, 17);
+    for (int i = 0; i < C * HALF; i++) {
+        top[i] = style[i / HALF * M + i % HALF];
+        bottom[i] = style[i / HALF * M + HALF + i % HALF];
+    }
+    for (size_t i = 0; i < STATISTICS; i++) {
+        const nst_loss_class *class = statistics[i].class;
+        nst_loss whole = open_loss(class, NST_DIALECT_NORMALISED, shape, style, shape);
+        nst_loss one = open_loss(class, NST_DIALECT_NORMALISED, half, top, shape);
+        nst_loss other = open_loss(class, NST_DIALECT_NORMALISED, half, bottom, shape);
+        void *blend = calloc(1, class->target_bytes(&whole.tools, shape));
+        double value = nst_loss_evaluate(&whole, features);
+        class->target_blend(shape, 0.5, one.target, blend);
+        class->target_blend(shape, 0.5, other.target, blend);
+        free((void *)(uintptr_t)one.target);
+        one.target = blend;
+        one.factor = class->factor(NST_DIALECT_NORMALISED, shape, blend);
+        assert_true(fabs(nst_loss_evaluate(&one, features) - value) <= 1e-9 * value);
+        close_loss(&whole);
+        close_loss(&one);
+        close_loss(&other);
+    }
+}
+
+/* One channel at a time leaves its mean: covariances are diagonal, and the distance that of each channel's mean and deviation. */
+static void wasserstein_of_diagonal_covariances(void **state)
+{
+    enum { SIGNS = 4 };
+    static const nst_shape small = {2, 2, 2};
+    const double signs[2][SIGNS] = {{1, 1, -1, -1}, {1, -1, 1, -1}};
+    const double means[2][2] = {{3, 1}, {2, 0.5}}, deviations[2][2] = {{0.5, 2}, {1.5, 0.25}};
+    double pictures[2][2 * SIGNS], sum = 0, little;
+    nst_loss loss;
+    (void)state;
+    for (int p = 0; p < 2; p++)
+        for (int i = 0; i < 2 * SIGNS; i++) pictures[p][i] = means[p][i / SIGNS] + deviations[p][i / SIGNS] * signs[i / SIGNS][i % SIGNS];
+    little = 1e-4 * (pow(deviations[1][0], 2) + pow(deviations[1][1], 2)) / 2;
+    for (int c = 0; c < 2; c++)
+        sum += pow(means[0][c] - means[1][c], 2) +
+               pow(sqrt(pow(deviations[0][c], 2) + little) - sqrt(pow(deviations[1][c], 2) + little), 2);
+    loss = open_loss(&nst_loss_wasserstein, NST_DIALECT_GATYS_CODE, small, pictures[1], small);
+    assert_close(nst_loss_evaluate(&loss, pictures[0]), 0.7 * sum / 2);
+    close_loss(&loss);
+}
+
+/* Of two channels, the trace of the root is sqrt(tr(S S') + 2 sqrt(det S det S')). */
+static void wasserstein_of_two_channels(void **state)
+{
+    static const nst_shape two = {2, H, W}, other = {2, TARGET_H, TARGET_W};
+    double f[2 * M], s[2 * TARGET_M], a[3], b[3], little, cross, sum = 0;
+    nst_loss loss;
+    (void)state;
+    fill_positive(f, 2 * M, 18);
+    fill_positive(s, 2 * TARGET_M, 19);
+    for (int i = 0; i < TARGET_M; i++) s[TARGET_M + i] = 0.8 * s[i] + 0.3 * s[TARGET_M + i];
+    little = 1e-4 * (covariance_of(s, TARGET_M, 0, 0) + covariance_of(s, TARGET_M, 1, 1)) / 2;
+    for (int i = 0; i < 3; i++) { /* 00, 01, 11 */
+        a[i] = covariance_of(f, M, i / 2, (i + 1) / 2) + (i == 1 ? 0 : little);
+        b[i] = covariance_of(s, TARGET_M, i / 2, (i + 1) / 2) + (i == 1 ? 0 : little);
+    }
+    for (int c = 0; c < 2; c++) sum += pow(mean_of(f, M, c) - mean_of(s, TARGET_M, c), 2);
+    cross = a[0] * b[0] + 2 * a[1] * b[1] + a[2] * b[2] + 2 * sqrt((a[0] * a[2] - a[1] * a[1]) * (b[0] * b[2] - b[1] * b[1]));
+    sum += a[0] + a[2] + b[0] + b[2] - 2 * sqrt(cross);
+    loss = open_loss(&nst_loss_wasserstein, NST_DIALECT_GATYS_CODE, other, s, two);
+    assert_true(fabs(nst_loss_evaluate(&loss, f) - 0.7 * sum / 2) <= 1e-10 * sum);
+    close_loss(&loss);
+}
+
+/* Fewer positions than channels, and a channel that never answers: covariances have no inverse. */
+static void wasserstein_of_singular_covariances(void **state)
+{
+    static const nst_shape few = {C, 2, 2};
+    double f[C * 4], s[C * 4], gradient[C * 4] = {0};
+    nst_loss loss;
+    (void)state;
+    fill_positive(f, C * 4, 20);
+    fill_positive(s, C * 4, 21);
+    for (int i = 0; i < 4; i++) s[i] = 0;
+    loss = open_loss(&nst_loss_wasserstein, NST_DIALECT_NORMALISED, few, s, few);
+    assert_true(nst_loss_evaluate(&loss, f) > 0);
+    check_gradient(&loss, f, C * 4);
+    assert_true(fabs(nst_loss_evaluate(&loss, s)) < 1e-12);
+    nst_loss_differentiate(&loss, s, gradient);
+    for (int i = 0; i < C * 4; i++) assert_true(fabs(gradient[i]) < 1e-7);
+    close_loss(&loss);
+}
+
 static double tv_by_formula(const double *x)
 {
     double sum = 0;
@@ -199,13 +417,14 @@ static void total_variation(void **state)
 /* A blank target must not divide by zero in the dialects that normalise. */
 static void blank_targets_are_finite(void **state)
 {
-    static const nst_loss_class *const classes[] = {&nst_loss_content, &nst_loss_gram, &nst_loss_tv};
+    static const nst_loss_class *const classes[] = {&nst_loss_tv, &nst_loss_content, &nst_loss_gram, &nst_loss_mean_std,
+                                                    &nst_loss_covariance, &nst_loss_shifted_gram, &nst_loss_wasserstein};
     static const double blank[N] = {0};
     double features[N], gradient[N];
     (void)state;
     fill(features, N, 9);
-    for (size_t i = 0; i < 3; i++) {
-        nst_shape where = i == 2 ? pixels : shape;
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        nst_shape where = i == 0 ? pixels : shape;
         nst_loss loss = open_loss(classes[i], NST_DIALECT_NORMALISED, where, blank, where);
         memset(gradient, 0, sizeof gradient);
         assert_true(isfinite(nst_loss_evaluate(&loss, features)) && loss.value > 0);
@@ -305,6 +524,7 @@ static void tiles_make_the_whole(void **state)
     check_tiles(&nst_loss_content, shape);
     check_tiles(&nst_loss_gram, shape);
     check_tiles(&nst_loss_tv, pixels);
+    for (size_t i = 0; i < STATISTICS; i++) check_tiles(statistics[i].class, shape);
 }
 
 int main(void)
@@ -313,6 +533,12 @@ int main(void)
         cmocka_unit_test(content_loss),
         cmocka_unit_test(style_loss_with_a_target_of_another_size),
         cmocka_unit_test(blended_style_is_the_mean_of_gram_matrices),
+        cmocka_unit_test(statistics_of_styles),
+        cmocka_unit_test(normalised_statistics_have_no_unit),
+        cmocka_unit_test(blended_statistics_are_those_of_both_styles),
+        cmocka_unit_test(wasserstein_of_diagonal_covariances),
+        cmocka_unit_test(wasserstein_of_two_channels),
+        cmocka_unit_test(wasserstein_of_singular_covariances),
         cmocka_unit_test(total_variation),
         cmocka_unit_test(blank_targets_are_finite),
         cmocka_unit_test(tiles_make_the_whole),

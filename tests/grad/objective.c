@@ -171,12 +171,24 @@ static void several_layers_share_a_convolution_and_its_relu(void **state)
     check_session(open_session(settings, 4), "shared");
 }
 
+static void every_statistic(void **state)
+{
+    static const char *const statistics[] = {"gram", "mean-std", "covariance", "shifted-gram", "wasserstein"};
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        const char *const settings[][2] = {{"style-statistics", statistics[i]}, {"style-layers", "relu1_1,conv3_1,relu4_1"},
+                                           {"dialect", "normalised"}};
+        check_session(open_session(settings, 3), statistics[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_pooling_and_padding),
         cmocka_unit_test(every_dialect),
         cmocka_unit_test(gradients_enter_at_any_layer),
+        cmocka_unit_test(every_statistic),
         cmocka_unit_test(several_layers_share_a_convolution_and_its_relu),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -37,6 +37,7 @@ class RunOptionValues(TypedDict, total=False):
     tv: Optional[float]
     content_layers: Optional[Layers]
     style_layers: Optional[Layers]
+    style_statistics: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]]
     style_weights: Optional[Floats]
     style_scale: Optional[float]
     octaves: Optional[int]
@@ -137,7 +138,7 @@ class OptionProperties:
     def content_layers(self) -> None: ...
     @property
     def style_layers(self) -> str:
-        """Layers whose Gram matrices the picture shares with the style images, each with an optional weight.
+        """Layers whose statistics the picture shares with the style images, each with an optional weight.
 
         Default: relu1_1,relu2_1,relu3_1,relu4_1,relu5_1.
         """
@@ -145,6 +146,19 @@ class OptionProperties:
     def style_layers(self, value: Optional[Layers]) -> None: ...
     @style_layers.deleter
     def style_layers(self) -> None: ...
+    @property
+    def style_statistics(self) -> Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]:
+        """What of the features at the style layers is shared with the style images: Gram matrices; means and deviations
+        alone, which is the quickest and knows least; covariances and means; Gram matrices of features shifted by their
+        mean activation; or the distance between normal distributions, which is slow where there are many channels
+        (docs/objective.md).
+
+        Default: gram. One of: gram, mean-std, covariance, shifted-gram, wasserstein.
+        """
+    @style_statistics.setter
+    def style_statistics(self, value: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]]) -> None: ...
+    @style_statistics.deleter
+    def style_statistics(self) -> None: ...
     @property
     def style_weights(self) -> Optional[Tuple[float, ...]]:
         """How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given.
