@@ -15,7 +15,8 @@ typedef struct group {
 static size_t end_of_group(const nst_objective_config *config, size_t first)
 {
     const nst_layer_choices *content = &config->settings->content;
-    nst_loss_tools tools = {config->kernels, config->exec, config->settings->narrow};
+    nst_loss_tools tools = {config->kernels, config->exec, config->settings->narrow,
+                            config->settings->laplacian_pool};
     size_t held = 0;
     for (size_t i = 0; i < content->count; i++) {
         size_t layer = content->items[i].layer, bytes;
@@ -41,7 +42,7 @@ static void make_group(const nst_objective_config *config, size_t first, size_t 
     *g = (group){.config = config, .settings = *config->settings};
     g->settings.dialect = NST_DIALECT_NORMALISED;
     g->settings.alpha = g->settings.beta = 1;
-    g->settings.tv = 0;
+    g->settings.tv = g->settings.laplacian = 0;
     g->settings.statistics = NST_STATISTICS_GRAM;
     choose(&config->settings->content, first, end, &g->settings.content);
     choose(&config->settings->style, first, end, &g->settings.style);

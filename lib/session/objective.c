@@ -55,6 +55,7 @@ typedef struct loss_entry {
     const nst_layer_choices *layers; /* NULL: on the pixels */
     double weight;
     size_t octaves; /* at which it is taken, each with an equal share of the weight */
+    bool absent; /* costs nothing, then */
 } loss_entry;
 
 /* In the order of the option `style-statistics`. */
@@ -65,15 +66,17 @@ static const nst_loss_class *const style_classes[] = {&nst_loss_gram, &nst_loss_
 static void list_losses(const nst_settings *settings, size_t octaves, loss_entry losses[NST_LOSSES])
 {
     const loss_entry all[NST_LOSSES] = {
-        {&nst_loss_content, OF_CONTENT, &settings->content, settings->alpha, 1},
-        {style_classes[settings->statistics], OF_STYLES, &settings->style, settings->beta, octaves},
-        {&nst_loss_tv, OF_CONTENT, NULL, settings->tv, 1},
+        {&nst_loss_content, OF_CONTENT, &settings->content, settings->alpha, 1, false},
+        {style_classes[settings->statistics], OF_STYLES, &settings->style, settings->beta, octaves, false},
+        {&nst_loss_tv, OF_CONTENT, NULL, settings->tv, 1, false},
+        {&nst_loss_laplacian, OF_CONTENT, NULL, settings->laplacian, 1, settings->laplacian == 0},
     };
     memcpy(losses, all, sizeof all);
 }
 
 static size_t places_of(const loss_entry *entry)
 {
+    if (entry->absent) return 0;
     return entry->layers ? entry->layers->count : 1;
 }
 
@@ -246,7 +249,8 @@ static void describe(nst_objective *objective, const nst_objective_config *confi
     objective->ctx = config->targets->ctx;
     objective->targets = config->targets;
     objective->exec = *config->exec;
-    objective->tools = (nst_loss_tools){config->kernels, &objective->exec, config->settings->narrow};
+    objective->tools = (nst_loss_tools){config->kernels, &objective->exec, config->settings->narrow,
+                                        config->settings->laplacian_pool};
     objective->network = config->network;
     objective->width = config->width;
     objective->height = config->height;

@@ -208,6 +208,8 @@ static void resolve_weights(const nst_options *options, nst_settings *out)
     out->alpha = isnan(out->strength) ? number_or(options, NST_OPT_ALPHA, defaults.alpha) : nst_strength_first_weight(out->strength);
     out->beta = number_or(options, NST_OPT_BETA, defaults.beta);
     out->tv = number_or(options, NST_OPT_TV, out->network.preprocessing == NST_PREPROCESSING_CAFFE ? defaults.tv : 0);
+    out->laplacian = nst_option_number(options, NST_OPT_LAPLACIAN);
+    out->laplacian_pool = (size_t)nst_option_number(options, NST_OPT_LAPLACIAN_POOL);
     out->statistics = (nst_statistics)nst_option_number(options, NST_OPT_STYLE_STATISTICS);
     out->style_scale = nst_option_number(options, NST_OPT_STYLE_SCALE);
     out->octaves = (size_t)number_or(options, NST_OPT_OCTAVES, out->dialect == NST_DIALECT_NORMALISED ? 3 : 1);
@@ -298,6 +300,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     resolve_start(options, has_content, style_count > 0, out);
     resolve_schedule(options, out);
     resolve_preconditioner(options, out);
+    if (!has_content) out->laplacian = 0;
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
     if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);
     if (status >= 0) note_automatic(style_count, out);

@@ -49,10 +49,11 @@ typedef struct nst_settings {
     nst_dialect dialect;
     double strength; /* NaN: alpha and beta are what they are */
     nst_statistics statistics;
-    double alpha, beta, tv;
+    double alpha, beta, tv, laplacian;
     nst_layer_choices content, style; /* empty where there is no image for them */
     double style_weights[NST_MAX_STYLES]; /* sum 1 */
     double style_scale;
+    size_t laplacian_pool;
     size_t octaves; /* at most */
     nst_init init;
     double init_noise;

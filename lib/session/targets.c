@@ -9,6 +9,7 @@ struct nst_target_entry {
     nst_target_request request;
     const nst_kernels *kernels; /* their layout, their arithmetic */
     bool narrow;
+    size_t laplacian_pool;
     nst_network_config config;
     int image;
     size_t width, height, halvings;
@@ -93,6 +94,7 @@ static nst_target_entry *find_entry(nst_target_entry *entry, const nst_target_jo
         if (entry->request.class == request->class && entry->request.layer == request->layer && entry->image == job->image &&
             entry->width == job->width && entry->height == job->height && entry->halvings == job->halvings &&
             entry->kernels == job->tools->kernels && entry->narrow == job->tools->narrow &&
+            entry->laplacian_pool == job->tools->laplacian_pool &&
             nst_network_config_equal(&entry->config, &job->network->config))
             return entry;
     return NULL;
@@ -255,7 +257,8 @@ static int32_t add_entry(work *w, const nst_target_request *request)
     nst_target_entry *entry = nst_alloc_zero(memory, sizeof *entry);
     if (!entry) return nst_fail_nomem(w->error, "target statistics");
     *entry = (nst_target_entry){.next = w->fresh, .request = *request, .kernels = job->tools->kernels,
-                                .narrow = job->tools->narrow, .config = job->network->config,
+                                .narrow = job->tools->narrow, .laplacian_pool = job->tools->laplacian_pool,
+                                .config = job->network->config,
                                 .image = job->image, .width = job->width, .height = job->height, .halvings = job->halvings,
                                 .shape = shape_of(job, request), .bytes = sizeof *entry + data_bytes(job, request)};
     w->fresh = entry;

@@ -321,6 +321,34 @@ static void terms_name_their_layers(void **state)
     nst_session_free(session);
 }
 
+/* The Laplacian loss is there when it is asked for, and where there is a content image. */
+static void laplacian_is_a_term(void **state)
+{
+    world *w = *state;
+    nst_targets *texture = new_targets(w, NULL, w->style, NULL);
+    nst_session *session = new_session(w->ctx, w->targets, "laplacian", "0.5", "init", "noise", NULL);
+    nst_session *without = new_session(w->ctx, texture, "laplacian", "0.5", "init", "noise", NULL);
+    nst_loss_term term;
+    uint32_t terms;
+    NST_INIT(term);
+    finish(session);
+    finish(without);
+    terms = progress_of(session).terms;
+    assert_ok(nst_session_get_term(session, terms - 1, &term));
+    assert_string_equal(term.kind, "laplacian");
+    assert_string_equal(term.layer, "pixels");
+    assert_true(term.value > 0);
+    set(session, "laplacian", "0");
+    set(session, "iterations", "8");
+    finish(session);
+    assert_int_equal(progress_of(session).terms, terms - 1);
+    assert_ok(nst_session_get_term(without, progress_of(without).terms - 1, &term));
+    assert_string_equal(term.kind, "tv");
+    nst_session_free(session);
+    nst_session_free(without);
+    nst_targets_unref(texture);
+}
+
 static void sizes(void **state)
 {
     world *w = *state;
@@ -527,6 +555,7 @@ int main(void)
         test_in_world(either_side_may_be_missing),
         test_in_world(reconstructions_have_one_kind_of_loss),
         test_in_world(terms_name_their_layers),
+        test_in_world(laplacian_is_a_term),
         test_in_world(sizes),
         test_in_world(alpha_of_the_content_is_kept),
         test_in_world(transparency_is_seen_over_white),

@@ -205,7 +205,7 @@ static inline int32_t step(nst_session *session)
 {
     int32_t status = nst_session_step(session);
     nst_progress p;
-    double sum = 0, sums[3] = {0, 0, 0};
+    double sum = 0, sums[4] = {0}; /* the last: of kinds that progress has no sum for */
     if (status < 0) fail_msg("%s: %s", nst_status_name(status), nst_session_error(session));
     p = progress_of(session);
     for (uint32_t i = 0; i < p.terms; i++) {
@@ -213,7 +213,7 @@ static inline int32_t step(nst_session *session)
         NST_INIT(term);
         assert_ok(nst_session_get_term(session, i, &term));
         sum += term.value;
-        sums[term.kind[0] == 'c' ? 0 : term.kind[0] == 's' ? 1 : 2] += term.value;
+        sums[term.kind[0] == 'c' ? 0 : term.kind[0] == 's' ? 1 : term.kind[0] == 't' ? 2 : 3] += term.value;
     }
     if (fabs(sum - p.loss) > 1e-12 * fabs(p.loss)) fail_msg("terms add up to %.17g, loss is %.17g", sum, p.loss);
     assert_true(sums[0] == p.content && sums[1] == p.style && sums[2] == p.tv);

@@ -25,6 +25,8 @@ static void run_here(void *user, void (*job)(void *data, uint32_t index), void *
 
 static const nst_exec exec = {run_here, NULL, 1};
 
+static size_t pool = 4; /* of the Laplacian loss */
+
 static void fill(double *values, size_t count, uint64_t seed)
 {
     nst_random random = {seed};
@@ -34,7 +36,8 @@ static void fill(double *values, size_t count, uint64_t seed)
 /* A loss with its target made from `features` of a shape, ready to evaluate pictures of another. */
 static nst_loss open_loss(const nst_loss_class *class, nst_dialect dialect, nst_shape from, const double *features, nst_shape picture)
 {
-    nst_loss loss = {.class = class, .tools = {nst_kernels_for(0, NST_PRECISION_FP32), &exec}, .shape = picture, .weight = 0.7};
+    nst_loss_tools tools = {nst_kernels_for(0, NST_PRECISION_FP32), &exec, false, pool};
+    nst_loss loss = {.class = class, .tools = tools, .shape = picture, .weight = 0.7};
     void *target = calloc(1, class->target_bytes(&loss.tools, from) + 1);
     void *workspace = malloc(class->workspace_bytes(&loss.tools, from) + 1);
     for (size_t row = 0; row < from.height; row++) { /* row by row: streaming must not matter */
@@ -414,17 +417,70 @@ static void total_variation(void **state)
     }
 }
 
+/* The mean of a cell, over all colours together; `row` and `column` count cells. */
+static double cell_of(const double *x, int row, int column, int p)
+{
+    double sum = 0;
+    int count = 0;
+    for (int r = row * p; r < H && r < (row + 1) * p; r++)
+        for (int i = column * p; i < W && i < (column + 1) * p; i++, count++)
+            for (int c = 0; c < 3; c++) sum += x[(c * H + r) * W + i];
+    return sum / count;
+}
+
+static double response_of(const double *x, int row, int column, int p)
+{
+    static const int beside[4][2] = {{0, 1}, {0, -1}, {1, 0}, {-1, 0}};
+    double sum = 0;
+    for (int k = 0; k < 4; k++) {
+        int r = row + beside[k][0], i = column + beside[k][1];
+        if (r >= 0 && i >= 0 && r * p < H && i * p < W) sum += cell_of(x, row, column, p) - cell_of(x, r, i, p);
+    }
+    return sum;
+}
+
+static double laplacian_by_formula(nst_dialect dialect, const double *x, const double *content, int p)
+{
+    double sum = 0, energy = 0;
+    int cells = 0;
+    for (int row = 0; row * p < H; row++)
+        for (int column = 0; column * p < W; column++, cells++) {
+            double wanted = response_of(content, row, column, p);
+            sum += pow(response_of(x, row, column, p) - wanted, 2);
+            energy += wanted * wanted;
+        }
+    return dialect == NST_DIALECT_NORMALISED ? sum / energy : 255 * 255 * sum / cells;
+}
+
+static void laplacian(void **state)
+{
+    static const size_t pools[] = {1, 2, 4, 6};
+    double x[3 * M], content[3 * M];
+    (void)state;
+    fill(x, 3 * M, 22);
+    fill(content, 3 * M, 23);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t d = 0; d < 4; d++) {
+            pool = pools[i];
+            nst_loss loss = open_loss(&nst_loss_laplacian, dialects[d], pixels, content, pixels);
+            assert_close(nst_loss_evaluate(&loss, x), 0.7 * laplacian_by_formula(dialects[d], x, content, (int)pool));
+            check_gradient(&loss, x, 3 * M);
+            close_loss(&loss);
+        }
+    pool = 4;
+}
+
 /* A blank target must not divide by zero in the dialects that normalise. */
 static void blank_targets_are_finite(void **state)
 {
-    static const nst_loss_class *const classes[] = {&nst_loss_tv, &nst_loss_content, &nst_loss_gram, &nst_loss_mean_std,
-                                                    &nst_loss_covariance, &nst_loss_shifted_gram, &nst_loss_wasserstein};
+    static const nst_loss_class *const classes[] = {&nst_loss_tv, &nst_loss_laplacian, &nst_loss_content, &nst_loss_gram,
+                                                    &nst_loss_mean_std, &nst_loss_covariance, &nst_loss_shifted_gram, &nst_loss_wasserstein};
     static const double blank[N] = {0};
     double features[N], gradient[N];
     (void)state;
     fill(features, N, 9);
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
-        nst_shape where = i == 0 ? pixels : shape;
+        nst_shape where = i < 2 ? pixels : shape;
         nst_loss loss = open_loss(classes[i], NST_DIALECT_NORMALISED, where, blank, where);
         memset(gradient, 0, sizeof gradient);
         assert_true(isfinite(nst_loss_evaluate(&loss, features)) && loss.value > 0);
@@ -524,6 +580,10 @@ static void tiles_make_the_whole(void **state)
     check_tiles(&nst_loss_content, shape);
     check_tiles(&nst_loss_gram, shape);
     check_tiles(&nst_loss_tv, pixels);
+    check_tiles(&nst_loss_laplacian, pixels);
+    pool = 3;
+    check_tiles(&nst_loss_laplacian, pixels);
+    pool = 4;
     for (size_t i = 0; i < STATISTICS; i++) check_tiles(statistics[i].class, shape);
 }
 
@@ -540,6 +600,7 @@ int main(void)
         cmocka_unit_test(wasserstein_of_two_channels),
         cmocka_unit_test(wasserstein_of_singular_covariances),
         cmocka_unit_test(total_variation),
+        cmocka_unit_test(laplacian),
         cmocka_unit_test(blank_targets_are_finite),
         cmocka_unit_test(tiles_make_the_whole),
     };

@@ -182,6 +182,13 @@ static void every_statistic(void **state)
     }
 }
 
+static void the_laplacian_beside_the_rest(void **state)
+{
+    const char *const settings[][2] = {{"laplacian", "0.3"}, {"laplacian-pool", "3"}, {"dialect", "normalised"}};
+    (void)state;
+    check_session(open_session(settings, 3), "laplacian");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +196,7 @@ int main(void)
         cmocka_unit_test(every_dialect),
         cmocka_unit_test(gradients_enter_at_any_layer),
         cmocka_unit_test(every_statistic),
+        cmocka_unit_test(the_laplacian_beside_the_rest),
         cmocka_unit_test(several_layers_share_a_convolution_and_its_relu),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

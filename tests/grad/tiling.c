@@ -194,7 +194,7 @@ static const char *const settings[] = {
     "{\"pooling\": \"l2\", \"padding\": \"replicate\", \"dialect\": \"neural-style\"}",
     "{\"content-layers\": \"conv1_1,pool2,relu3_1\", \"style-layers\": \"relu1_1,conv2_2,pool1\", \"dialect\": \"normalised\"}",
     "{\"content-layers\": \"relu1_1\", \"style-layers\": \"relu1_1\", \"dialect\": \"neural-style\"}",
-    "{\"style-statistics\": \"mean-std\", \"dialect\": \"normalised\"}",
+    "{\"style-statistics\": \"mean-std\", \"laplacian\": 2, \"dialect\": \"normalised\"}",
     "{\"style-statistics\": \"covariance\", \"dialect\": \"normalised\"}",
     "{\"style-statistics\": \"shifted-gram\", \"dialect\": \"normalised\"}",
     "{\"style-statistics\": \"wasserstein\", \"dialect\": \"normalised\"}",
