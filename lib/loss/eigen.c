@@ -6,6 +6,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "loss/values.h"
+
 enum { SLICE = 64 /* columns of a task */, SWEEPS = 8 /* as many as rotations gather for, at least */, STEPS = 60 /* for one value */ };
 
 /* Rows `row` and `row` + 1 become c * first + s * second and c * second - s * first. */
@@ -50,12 +52,8 @@ static void reflect(const eigen *e, size_t k, size_t begin, size_t count)
 {
     const double *v = e->a + k * e->n;
     double *z = e->z + begin, sums[SLICE] = {0};
-    for (size_t i = k + 1; i < e->n; i++)
-        for (size_t j = 0; j < count; j++) sums[j] += v[i] * z[i * e->columns + j];
-    for (size_t i = k + 1; i < e->n; i++) {
-        double factor = e->scales[k] * v[i];
-        for (size_t j = 0; j < count; j++) z[i * e->columns + j] -= factor * sums[j];
-    }
+    for (size_t i = k + 1; i < e->n; i++) nst_values_add(count, v[i], z + i * e->columns, sums);
+    for (size_t i = k + 1; i < e->n; i++) nst_values_add(count, -e->scales[k] * v[i], sums, z + i * e->columns);
 }
 
 static void reflect_slice(void *data, uint32_t slice)
@@ -72,12 +70,8 @@ static void rotate_slice(void *data, uint32_t slice)
     size_t begin = (size_t)slice * SLICE, count = slice_end(e, slice) - begin;
     for (size_t i = 0; i < e->gathered; i++) {
         const rotation *r = &e->rotations[i];
-        double *restrict first = e->z + r->row * e->columns + begin, *restrict second = first + e->columns;
-        for (size_t j = 0; j < count; j++) {
-            double a = first[j], b = second[j];
-            first[j] = r->c * a + r->s * b;
-            second[j] = r->c * b - r->s * a;
-        }
+        double *row = e->z + r->row * e->columns + begin;
+        nst_values_turn(count, r->c, r->s, row, row + e->columns);
     }
 }
 
@@ -110,19 +104,17 @@ static void make_reflection(eigen *e, size_t k)
 /* What is left of A becomes H A H, H = 1 - scale v v^T: A - v w^T - w v^T with p = scale A v, w = p - scale/2 (p^T v) v. */
 static void apply_reflection(eigen *e, size_t k)
 {
-    const double *v = e->a + k * e->n;
-    double *w = e->product, along = 0;
-    for (size_t i = k + 1; i < e->n; i++) w[i] = 0;
-    for (size_t i = k + 1; i < e->n; i++) {
-        const double *row = e->a + i * e->n;
-        double factor = e->scales[k] * v[i];
-        for (size_t j = k + 1; j < e->n; j++) w[j] += factor * row[j];
-    }
-    for (size_t i = k + 1; i < e->n; i++) along += w[i] * v[i];
-    for (size_t i = k + 1; i < e->n; i++) w[i] -= e->scales[k] / 2 * along * v[i];
-    for (size_t i = k + 1; i < e->n; i++) {
-        double *row = e->a + i * e->n, own = v[i], other = w[i];
-        for (size_t j = k + 1; j < e->n; j++) row[j] -= own * w[j] + other * v[j];
+    size_t first = k + 1, left = e->n - first;
+    const double *v = e->a + k * e->n + first;
+    double *w = e->product, *rest = e->a + first * e->n + first, along = 0;
+    for (size_t i = 0; i < left; i++) w[i] = 0;
+    for (size_t i = 0; i < left; i++) nst_values_add(left, e->scales[k] * v[i], rest + i * e->n, w);
+    for (size_t i = 0; i < left; i++) along += w[i] * v[i];
+    nst_values_add(left, -e->scales[k] / 2 * along, v, w);
+    for (size_t i = 0; i < left; i++) {
+        double *row = rest + i * e->n;
+        nst_values_add(left, -v[i], w, row);
+        nst_values_add(left, -w[i], v, row);
     }
 }
 

@@ -18,23 +18,6 @@ static size_t moment_values(nst_shape shape)
     return matrix_values(shape) + 2 * shape.channels;
 }
 
-void nst_values_divide(size_t count, double by, double *values)
-{
-    for (size_t i = 0; i < count; i++) values[i] /= by;
-}
-
-void nst_values_add(size_t count, double weight, const double *from, double *to)
-{
-    for (size_t i = 0; i < count; i++) to[i] += weight * from[i];
-}
-
-double nst_values_power(size_t count, const double *values)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += values[i] * values[i];
-    return sum;
-}
-
 /* gatys-paper: 1/(4 N^2). neural-style, the mean over N^2 entries of (F F^T/(N M))^2, and gatys-code, 1/N^2 times the mean of
  * (F F^T/M)^2, are both 1/N^4. normalised: relative to the target. */
 double nst_second_factor(nst_dialect dialect, nst_shape shape, double power)

@@ -8,6 +8,7 @@
 #define NST_LOSS_MOMENTS_H
 
 #include "loss/loss.h"
+#include "loss/values.h"
 
 /* As they lie in a target and at the beginning of a state, one behind the other. Mean squares are there because the kernel has them
  * beside the sums. */
@@ -47,11 +48,6 @@ void nst_moments_centre(nst_shape shape, double *second, const double *means);
 /* For losses with a part weight * |mu - mu'|^2 and another that knows of mu through the covariance alone: with the derivatives by that in
  * place of Ghat already, leaves those by the means. Returns the part. */
 double nst_moments_compare_means(nst_shape shape, double weight, nst_moments *own, const nst_moments *wanted);
-
-/* Vectors of doubles. */
-void nst_values_divide(size_t count, double by, double *values);
-void nst_values_add(size_t count, double weight, const double *from, double *to); /* to += weight * from */
-double nst_values_power(size_t count, const double *values);                      /* sum of squares */
 
 /* What a dialect multiplies a squared difference of (C, C) matrices of second moments with; `power`: of the target's. */
 double nst_second_factor(nst_dialect dialect, nst_shape shape, double power);

@@ -474,7 +474,8 @@ static void laplacian(void **state)
 static void blank_targets_are_finite(void **state)
 {
     static const nst_loss_class *const classes[] = {&nst_loss_tv, &nst_loss_laplacian, &nst_loss_content, &nst_loss_gram,
-                                                    &nst_loss_mean_std, &nst_loss_covariance, &nst_loss_shifted_gram, &nst_loss_wasserstein};
+                                                    &nst_loss_mean_std, &nst_loss_covariance, &nst_loss_shifted_gram,
+                                                    &nst_loss_wasserstein};
     static const double blank[N] = {0};
     double features[N], gradient[N];
     (void)state;
