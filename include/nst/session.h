@@ -42,7 +42,7 @@ typedef struct nst_progress {
     uint32_t scale, scales; /* 1-based number of the scale the values below belong to, and how many there are */
     uint32_t width, height; /* of that scale, pixels */
     uint32_t terms;         /* per-layer terms nst_session_get_term() can tell */
-    double loss;            /* the objective: all terms, each weighted; content + style + tv and what has an option of its own */
+    double loss;            /* the objective: the sum of all terms, each weighted */
     double content, style, tv;
     double gradient_norm;   /* Euclidean, over the picture in 0..1 units; NaN where there is none (nst_session_get_gradient()) */
     double seconds;         /* of work since the session was made; time between steps does not count */
@@ -53,9 +53,9 @@ typedef struct nst_progress {
 typedef struct nst_loss_term {
     uint32_t size; /* sizeof(nst_loss_term) */
     uint32_t reserved0;
-    char kind[16];  /* "content", "style", "tv", "laplacian" */
-    char layer[16]; /* "relu4_2", ... ; "relu4_2/2" of the picture at half its size; "pixels" for tv and laplacian */
-    double weight;  /* everything `value` was multiplied by except alpha, beta, tv or laplacian */
+    char kind[16];  /* "content", "style", "tv", "laplacian", "matting" */
+    char layer[16]; /* "relu4_2", ... ; "relu4_2/2" of the picture at half its size; "pixels" for those on the picture itself */
+    double weight;  /* everything `value` was multiplied by except alpha, beta, tv, laplacian or the weight of photo */
     double value;   /* weighted: the terms add up to nst_progress.loss */
     uint64_t reserved[2];
 } nst_loss_term;

@@ -27,7 +27,7 @@ typedef struct nst_loss_tools {
 typedef struct nst_loss nst_loss;
 
 typedef struct nst_loss_class {
-    const char *kind; /* "content", "style", "tv", "laplacian" */
+    const char *kind; /* "content", "style", "tv", "laplacian", "matting" */
 
     /* Bytes of a target's statistics and of the workspace that both ways need, for a layer of features (C, H, W) and tiles of it. */
     size_t (*target_bytes)(const nst_loss_tools *tools, nst_shape shape);
@@ -62,7 +62,7 @@ struct nst_loss {
     double value;       /* weight * factor * plain sum, of the latest features */
 };
 
-extern const nst_loss_class nst_loss_content, nst_loss_tv, nst_loss_laplacian;
+extern const nst_loss_class nst_loss_content, nst_loss_tv, nst_loss_laplacian, nst_loss_matting;
 /* On styles: one of them compares features' statistics. */
 extern const nst_loss_class nst_loss_gram, nst_loss_mean_std, nst_loss_covariance, nst_loss_shifted_gram, nst_loss_wasserstein;
 

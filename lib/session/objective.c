@@ -55,7 +55,7 @@ typedef struct loss_entry {
     const nst_layer_choices *layers; /* NULL: on the pixels */
     double weight;
     size_t octaves; /* at which it is taken, each with an equal share of the weight */
-    bool absent; /* costs nothing, then */
+    bool optional;  /* not there at all while its weight is 0 */
 } loss_entry;
 
 /* In the order of the option `style-statistics`. */
@@ -69,14 +69,15 @@ static void list_losses(const nst_settings *settings, size_t octaves, loss_entry
         {&nst_loss_content, OF_CONTENT, &settings->content, settings->alpha, 1, false},
         {style_classes[settings->statistics], OF_STYLES, &settings->style, settings->beta, octaves, false},
         {&nst_loss_tv, OF_CONTENT, NULL, settings->tv, 1, false},
-        {&nst_loss_laplacian, OF_CONTENT, NULL, settings->laplacian, 1, settings->laplacian == 0},
+        {&nst_loss_laplacian, OF_CONTENT, NULL, settings->laplacian, 1, true},
+        {&nst_loss_matting, OF_CONTENT, NULL, settings->matting, 1, true},
     };
     memcpy(losses, all, sizeof all);
 }
 
 static size_t places_of(const loss_entry *entry)
 {
-    if (entry->absent) return 0;
+    if (entry->optional && entry->weight == 0) return 0;
     return entry->layers ? entry->layers->count : 1;
 }
 

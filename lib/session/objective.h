@@ -6,13 +6,13 @@
 #include "session/settings.h"
 #include "session/targets.h"
 
-#define NST_LOSSES 4 /* kinds; objective.c lists them */
+#define NST_LOSSES 5 /* kinds; objective.c lists them */
 #define NST_MAX_TERMS ((NST_LOSSES + NST_MAX_OCTAVES - 1) * NST_MAX_LAYERS)
 
 typedef struct nst_objective nst_objective;
 
 typedef struct nst_objective_term {
-    const char *kind;  /* "content", "style", "tv", "laplacian" */
+    const char *kind;  /* as nst_loss_class */
     char layer[16];    /* "relu4_2", "pixels"; "relu4_1/2" of the picture at half its size. A copy: terms outlive their network */
     double weight;     /* of the layer, times the formula's factor */
     double value;      /* weighted */

@@ -106,7 +106,7 @@ static void resumed_runs_end_with_the_same_bytes(void **state)
         {"iterations", "14", "history", "4"},
         {"iterations", "14", "history", "1", "line-search", "strong-wolfe", "init", "noise", "seed", "5", NULL},
         {"iterations", "12", "optimizer", "adam", "scales", "3", "size", "86"},
-        {"iterations", "12", "scales", "3", "size", "86", "dialect", "normalised", "init-noise", "0.5"},
+        {"iterations", "12", "scales", "3", "size", "86", "dialect", "normalised", "init-noise", "0.5", "photo", "0.3"},
         {"iterations", "400", "tolerance", "1", "history", "3"},
         {"iterations", "400", "tolerance", "1", "optimizer", "adam", "learning-rate", "0.2"},
         {"iterations", "7", "pooling", "l2", "padding", "reflect", "preprocessing", "caffe", "tv", "2", "style-weights", "1,3"},

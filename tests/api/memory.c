@@ -102,6 +102,7 @@ static const situation situations[] = {
     {120, 90, 3, 1, "{\"size\": 120, \"iterations\": 2}"},
     {120, 90, 3, 1, "{\"size\": 257, \"iterations\": 2}"},
     {120, 90, 4, 1, "{\"size\": 130, \"iterations\": 2}"},
+    {120, 90, 3, 1, "{\"size\": 200, \"iterations\": 2, \"photo\": 0.5}"},
     {120, 90, 3, 3, "{\"size\": 100, \"iterations\": 2, \"style-weights\": \"1,2,3\"}"},
     {120, 90, 3, 1, "{\"size\": 100, \"iterations\": 2, \"style-scale\": 2.5}"},
     {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 4, \"scales\": 3}"},

@@ -256,6 +256,7 @@ static void either_side_may_be_missing(void **state)
     world *w = *state;
     nst_targets *texture = new_targets(w, NULL, w->style, NULL), *copy = new_targets(w, w->content, NULL, NULL);
     nst_session *a = new_session(w->ctx, texture, "init", "noise", NULL), *b = new_session(w->ctx, copy, "init", "noise", NULL);
+    assert_ok(nst_session_set_option(a, "photo", "1")); /* nothing to be a photograph of */
     finish(a);
     finish(b);
     assert_true(progress_of(a).content == 0 && progress_of(a).style > 0);
@@ -321,6 +322,7 @@ static void terms_name_their_layers(void **state)
     nst_session_free(session);
 }
 
+<<<<<<< HEAD
 /* The Laplacian loss is there when it is asked for, and where there is a content image. */
 static void laplacian_is_a_term(void **state)
 {
@@ -347,6 +349,34 @@ static void laplacian_is_a_term(void **state)
     nst_session_free(session);
     nst_session_free(without);
     nst_targets_unref(texture);
+=======
+/* A loss that is not wanted is not there, and one that needs a content image is not there without. */
+static void photo_is_a_term(void **state)
+{
+    world *w = *state;
+    static const char *const values[] = {"0", "0.5", "1"};
+    static const double weights[] = {0, 1, 31.622776601683793};
+    nst_loss_term term;
+    double each = 0;
+    NST_INIT(term);
+    for (int i = 0; i < 3; i++) {
+        nst_session *session = new_session(w->ctx, w->targets, "photo", values[i], "style-layers", "relu1_1", "iterations", "3",
+                                           "dialect", "normalised", NULL);
+        double sum = 0;
+        finish(session);
+        assert_int_equal(progress_of(session).terms, i == 0 ? 3 : 4);
+        for (uint32_t t = 0; nst_session_get_term(session, t, &term) == NST_OK; t++) sum += term.value;
+        assert_true(fabs(sum - progress_of(session).loss) <= 1e-12 * sum);
+        if (i > 0) {
+            assert_string_equal(term.kind, "matting");
+            assert_string_equal(term.layer, "pixels");
+            assert_true(term.value > 0);
+            if (i == 1) each = term.value / weights[i];
+            else assert_true(term.value / weights[i] < each); /* the more it counts, the less is left of it */
+        }
+        nst_session_free(session);
+    }
+>>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
 }
 
 static void sizes(void **state)
@@ -555,7 +585,11 @@ int main(void)
         test_in_world(either_side_may_be_missing),
         test_in_world(reconstructions_have_one_kind_of_loss),
         test_in_world(terms_name_their_layers),
+<<<<<<< HEAD
         test_in_world(laplacian_is_a_term),
+=======
+        test_in_world(photo_is_a_term),
+>>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
         test_in_world(sizes),
         test_in_world(alpha_of_the_content_is_kept),
         test_in_world(transparency_is_seen_over_white),

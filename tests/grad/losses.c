@@ -417,6 +417,7 @@ static void total_variation(void **state)
     }
 }
 
+<<<<<<< HEAD
 /* The mean of a cell, over all colours together; `row` and `column` count cells. */
 static double cell_of(const double *x, int row, int column, int p)
 {
@@ -468,20 +469,47 @@ static void laplacian(void **state)
             close_loss(&loss);
         }
     pool = 4;
+=======
+/* Against its matrix: matting.c. */
+static void matting(void **state)
+{
+    double x[3 * M], content[3 * M], plain = 0;
+    (void)state;
+    fill(x, 3 * M, 12);
+    fill(content, 3 * M, 13);
+    for (size_t d = 0; d < 4; d++) {
+        nst_loss loss = open_loss(&nst_loss_matting, dialects[d], pixels, content, pixels);
+        double value = nst_loss_evaluate(&loss, x);
+        if (d == 0) plain = value / loss.factor;
+        assert_close(value, plain * loss.factor);
+        assert_true(dialects[d] == NST_DIALECT_NORMALISED ? value < 5 : value == plain * 1e4);
+        check_gradient(&loss, x, 3 * M);
+        close_loss(&loss);
+    }
+>>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
 }
 
 /* A blank target must not divide by zero in the dialects that normalise. */
 static void blank_targets_are_finite(void **state)
 {
+<<<<<<< HEAD
     static const nst_loss_class *const classes[] = {&nst_loss_tv, &nst_loss_laplacian, &nst_loss_content, &nst_loss_gram,
                                                     &nst_loss_mean_std, &nst_loss_covariance, &nst_loss_shifted_gram,
                                                     &nst_loss_wasserstein};
+=======
+    static const nst_loss_class *const classes[] = {&nst_loss_content, &nst_loss_gram, &nst_loss_tv, &nst_loss_matting};
+>>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
     static const double blank[N] = {0};
     double features[N], gradient[N];
     (void)state;
     fill(features, N, 9);
+<<<<<<< HEAD
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         nst_shape where = i < 2 ? pixels : shape;
+=======
+    for (size_t i = 0; i < 4; i++) {
+        nst_shape where = i >= 2 ? pixels : shape;
+>>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
         nst_loss loss = open_loss(classes[i], NST_DIALECT_NORMALISED, where, blank, where);
         memset(gradient, 0, sizeof gradient);
         assert_true(isfinite(nst_loss_evaluate(&loss, features)) && loss.value > 0);
@@ -581,11 +609,15 @@ static void tiles_make_the_whole(void **state)
     check_tiles(&nst_loss_content, shape);
     check_tiles(&nst_loss_gram, shape);
     check_tiles(&nst_loss_tv, pixels);
+<<<<<<< HEAD
     check_tiles(&nst_loss_laplacian, pixels);
     pool = 3;
     check_tiles(&nst_loss_laplacian, pixels);
     pool = 4;
     for (size_t i = 0; i < STATISTICS; i++) check_tiles(statistics[i].class, shape);
+=======
+    check_tiles(&nst_loss_matting, pixels);
+>>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
 }
 
 int main(void)
@@ -601,7 +633,11 @@ int main(void)
         cmocka_unit_test(wasserstein_of_two_channels),
         cmocka_unit_test(wasserstein_of_singular_covariances),
         cmocka_unit_test(total_variation),
+<<<<<<< HEAD
         cmocka_unit_test(laplacian),
+=======
+        cmocka_unit_test(matting),
+>>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
         cmocka_unit_test(blank_targets_are_finite),
         cmocka_unit_test(tiles_make_the_whole),
     };

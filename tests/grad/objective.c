@@ -145,8 +145,8 @@ static void every_dialect(void **state)
     static const char *const dialects[] = {"neural-style", "gatys-paper", "gatys-code", "normalised"};
     (void)state;
     for (int d = 0; d < 4; d++) {
-        const char *const settings[][2] = {{"dialect", dialects[d]}, {"tv", "0.01"}};
-        check_session(open_session(settings, 2), dialects[d]);
+        const char *const settings[][2] = {{"dialect", dialects[d]}, {"tv", "0.01"}, {"photo", "0.4"}};
+        check_session(open_session(settings, 3), dialects[d]);
     }
 }
 
