@@ -74,6 +74,18 @@ typedef enum nst_colour_method {
  * say as far as they are transparent; alpha and texts stay. */
 NST_API int32_t nst_image_match_colour(const nst_image *image, const nst_image *reference, int32_t method, nst_image **out);
 
+/* Filters that bring an image nearer to another of the same size (docs/photo.md): a copy with the alpha and the texts of `image`. Colours
+ * are taken as they are, also where alpha hides them. NST_ERR_INVALID_ARG for images of different sizes.
+ * guided_filter(): the image as a locally affine recolouring of `guide` (He, Sun, Tang): in boxes of `radius` to all sides, with
+ *   `epsilon` (at least 1e-9) for the variance below which the guide's detail is not followed.
+ * screened_poisson(): the colours of the image with the gradients of `content`, which count `luma` (0 to 1000) times as much for
+ *   brightness and `chroma` times as much for colour; 0 is the image as it is, and what is slower than about 6 times the weight, in
+ *   pixels, stays. */
+NST_API int32_t nst_image_guided_filter(const nst_image *image, const nst_image *guide, uint32_t radius, double epsilon,
+                                        nst_image **out);
+NST_API int32_t nst_image_screened_poisson(const nst_image *image, const nst_image *content, double luma, double chroma,
+                                           nst_image **out);
+
 /* Text entries (key 1..79 printable ASCII characters, value UTF-8 without control characters other than newline). They are stored in
  * PNG files and read back. The library itself uses keys that begin with "nst:". with_text() makes a copy that has the entry
  * added or, where it exists, replaced; the pixels are shared. get_text() returns NULL where there is none. */

@@ -168,6 +168,27 @@ int32_t nst_image_match_colour(const nst_image *image, const nst_image *referenc
     return nst_ctx_keep_error(ctx, status, &error);
 }
 
+static int32_t filter_copy(const nst_image *image, const nst_image *towards, const nst_filter *filter, nst_image **out)
+{
+    nst_ctx *ctx = image ? image->ctx : NULL;
+    nst_error error;
+    int32_t status = check_new(ctx, towards, filter->kind == NST_FILTER_GUIDED ? "guide" : "content", out, &error);
+    if (status >= 0) status = nst_image_filtered(image, towards, filter, out, &error);
+    return nst_ctx_keep_error(ctx, status, &error);
+}
+
+int32_t nst_image_guided_filter(const nst_image *image, const nst_image *guide, uint32_t radius, double epsilon, nst_image **out)
+{
+    nst_filter filter = {.kind = NST_FILTER_GUIDED, .radius = radius, .epsilon = epsilon};
+    return filter_copy(image, guide, &filter, out);
+}
+
+int32_t nst_image_screened_poisson(const nst_image *image, const nst_image *content, double luma, double chroma, nst_image **out)
+{
+    nst_filter filter = {.kind = NST_FILTER_POISSON, .luma = luma, .chroma = chroma};
+    return filter_copy(image, content, &filter, out);
+}
+
 static int32_t share_with_text(const nst_image *image, const char *key, const char *value, nst_image **out, nst_error *error)
 {
     nst_image *copy;

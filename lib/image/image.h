@@ -75,4 +75,27 @@ int32_t nst_plane_resample(nst_ctx *ctx, const float *from, size_t from_width, s
                            size_t to_height, bool bilinear, nst_error *error);
 size_t nst_plane_resample_bytes(size_t from_width, size_t from_height, size_t to_width, size_t to_height, bool bilinear);
 
+
+/* Filters of three planes (3, H, W) in place, towards an image of the same size; results are not clipped. `..._bytes`: what they take
+ * while they work. */
+int32_t nst_planes_guided(nst_ctx *ctx, float *planes, const float *guide, size_t width, size_t height, size_t radius, double epsilon,
+                          nst_error *error);
+size_t nst_planes_guided_bytes(size_t width, size_t height);
+int32_t nst_planes_screen(nst_ctx *ctx, float *planes, const float *content, size_t width, size_t height, double luma, double chroma,
+                          nst_error *error);
+size_t nst_planes_screen_bytes(size_t width, size_t height);
+
+/* What is done to a finished picture. As nst_image_guided_filter() and nst_image_screened_poisson(), on an image with one owner. */
+typedef enum nst_filter_kind { NST_FILTER_NONE, NST_FILTER_POISSON, NST_FILTER_GUIDED } nst_filter_kind;
+typedef struct nst_filter {
+    nst_filter_kind kind;
+    size_t radius;
+    double epsilon;      /* guided */
+    double luma, chroma; /* poisson */
+} nst_filter;
+int32_t nst_image_apply_filter(nst_image *image, const nst_image *towards, const nst_filter *filter, nst_error *error);
+size_t nst_image_filter_bytes(size_t width, size_t height, const nst_filter *filter);
+int32_t nst_image_filtered(const nst_image *image, const nst_image *towards, const nst_filter *filter, nst_image **out,
+                           nst_error *error);
+
 #endif

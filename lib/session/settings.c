@@ -184,19 +184,13 @@ static double number_or(const nst_options *options, nst_option_id id, double aut
     return isnan(value) ? automatic : value;
 }
 
-<<<<<<< HEAD
-static bool is_given(const nst_options *options, nst_option_id id)
-=======
 /* From a thirtieth to thirty: at 1/2 a window that nothing of the content explains weighs as much as all of the style. */
 static double matting_weight(double photo)
 {
     return photo > 0 ? pow(10, 3 * photo - 1.5) : 0;
 }
 
-/* After the network: alpha and beta of neural-style balance features of pixels in 0..255; with those of other networks, which are some
- * hundred times smaller, they would leave the content image as it is. */
-static nst_dialect resolve_dialect(const nst_options *options, nst_preprocessing preprocessing)
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
+static bool is_given(const nst_options *options, nst_option_id id)
 {
     return strcmp(nst_option_text(options, id), "auto") != 0;
 }
@@ -305,7 +299,6 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     status = resolve_network(options, &model->weights, &out->network, error);
     if (status >= 0) status = resolve_precision(options, (int)model->ctx->level, &out->precision, error);
     out->optim.noise = out->precision == NST_PRECISION_BF16 ? BF16_NOISE : 0;
-<<<<<<< HEAD
     if (status < 0) return status;
     out->dialect = (nst_dialect)nst_option_number(options, NST_OPT_DIALECT);
     status = resolve_strength(options, has_content && style_count > 0, out, error);
@@ -314,10 +307,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     resolve_schedule(options, out);
     resolve_preconditioner(options, out);
     if (!has_content) out->laplacian = 0;
-=======
-    if (status >= 0) resolve_scalars(options, out);
     if (has_content) out->matting = matting_weight(nst_option_number(options, NST_OPT_PHOTO));
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
     if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);
     if (status >= 0) note_automatic(style_count, out);

@@ -47,14 +47,10 @@ typedef enum nst_statistics {
 
 typedef struct nst_settings {
     nst_dialect dialect;
-<<<<<<< HEAD
     double strength; /* NaN: alpha and beta are what they are */
     nst_statistics statistics;
     double alpha, beta, tv, laplacian;
-=======
-    double alpha, beta, tv;
     double matting; /* 0: there is no such loss */
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
     nst_layer_choices content, style; /* empty where there is no image for them */
     double style_weights[NST_MAX_STYLES]; /* sum 1 */
     double style_scale;

@@ -1,4 +1,6 @@
 /* Every pointer of every call NULL, one at a time, and structs of wrong sizes: an error code, no crash, *out NULL. */
+#include <math.h>
+
 #include "support.h"
 
 static void *anything; /* what a handle is before the call that must overwrite it with NULL */
@@ -150,6 +152,19 @@ static void images(void **state)
     assert_invalid_out(image, nst_image_resize(NULL, 2, 2, &image));
     assert_invalid_out(image, nst_image_resize(w->content, 0, 2, &image));
     assert_invalid(nst_image_resize(w->content, 2, 2, NULL));
+    assert_invalid_out(image, nst_image_guided_filter(NULL, w->content, 2, 0.1, &image));
+    assert_invalid_out(image, nst_image_guided_filter(w->content, NULL, 2, 0.1, &image));
+    assert_invalid_out(image, nst_image_guided_filter(w->content, w->content, 2, 0, &image));
+    assert_invalid_out(image, nst_image_guided_filter(w->content, w->content, 2, (double)NAN, &image));
+    assert_invalid_out(image, nst_image_guided_filter(w->content, w->style, 2, 0.1, &image));
+    assert_invalid(nst_image_guided_filter(w->content, w->content, 2, 0.1, NULL));
+    assert_invalid_out(image, nst_image_screened_poisson(NULL, w->content, 1, 1, &image));
+    assert_invalid_out(image, nst_image_screened_poisson(w->content, NULL, 1, 1, &image));
+    assert_invalid_out(image, nst_image_screened_poisson(w->content, w->content, -1, 1, &image));
+    assert_invalid_out(image, nst_image_screened_poisson(w->content, w->content, 1, 1001, &image));
+    assert_invalid_out(image, nst_image_screened_poisson(w->content, w->content, 1, (double)NAN, &image));
+    assert_invalid_out(image, nst_image_screened_poisson(w->content, w->style, 1, 1, &image));
+    assert_invalid(nst_image_screened_poisson(w->content, w->content, 1, 1, NULL));
     assert_invalid_out(image, nst_image_with_text(NULL, "a", "b", &image));
     assert_invalid_out(image, nst_image_with_text(w->content, NULL, "b", &image));
     assert_invalid_out(image, nst_image_with_text(w->content, "a", NULL, &image));

@@ -322,7 +322,6 @@ static void terms_name_their_layers(void **state)
     nst_session_free(session);
 }
 
-<<<<<<< HEAD
 /* The Laplacian loss is there when it is asked for, and where there is a content image. */
 static void laplacian_is_a_term(void **state)
 {
@@ -349,7 +348,8 @@ static void laplacian_is_a_term(void **state)
     nst_session_free(session);
     nst_session_free(without);
     nst_targets_unref(texture);
-=======
+}
+
 /* A loss that is not wanted is not there, and one that needs a content image is not there without. */
 static void photo_is_a_term(void **state)
 {
@@ -376,7 +376,6 @@ static void photo_is_a_term(void **state)
         }
         nst_session_free(session);
     }
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
 }
 
 static void sizes(void **state)
@@ -585,11 +584,8 @@ int main(void)
         test_in_world(either_side_may_be_missing),
         test_in_world(reconstructions_have_one_kind_of_loss),
         test_in_world(terms_name_their_layers),
-<<<<<<< HEAD
         test_in_world(laplacian_is_a_term),
-=======
         test_in_world(photo_is_a_term),
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
         test_in_world(sizes),
         test_in_world(alpha_of_the_content_is_kept),
         test_in_world(transparency_is_seen_over_white),

@@ -205,11 +205,7 @@ static inline int32_t step(nst_session *session)
 {
     int32_t status = nst_session_step(session);
     nst_progress p;
-<<<<<<< HEAD
     double sum = 0, sums[4] = {0}; /* the last: of kinds that progress has no sum for */
-=======
-    double sum = 0, sums[4] = {0}; /* the kinds that nst_progress has a sum for, and all others */
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
     if (status < 0) fail_msg("%s: %s", nst_status_name(status), nst_session_error(session));
     p = progress_of(session);
     for (uint32_t i = 0; i < p.terms; i++) {

@@ -417,7 +417,6 @@ static void total_variation(void **state)
     }
 }
 
-<<<<<<< HEAD
 /* The mean of a cell, over all colours together; `row` and `column` count cells. */
 static double cell_of(const double *x, int row, int column, int p)
 {
@@ -469,7 +468,8 @@ static void laplacian(void **state)
             close_loss(&loss);
         }
     pool = 4;
-=======
+}
+
 /* Against its matrix: matting.c. */
 static void matting(void **state)
 {
@@ -486,30 +486,23 @@ static void matting(void **state)
         check_gradient(&loss, x, 3 * M);
         close_loss(&loss);
     }
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
 }
 
 /* A blank target must not divide by zero in the dialects that normalise. */
 static void blank_targets_are_finite(void **state)
 {
-<<<<<<< HEAD
     static const nst_loss_class *const classes[] = {&nst_loss_tv, &nst_loss_laplacian, &nst_loss_content, &nst_loss_gram,
                                                     &nst_loss_mean_std, &nst_loss_covariance, &nst_loss_shifted_gram,
                                                     &nst_loss_wasserstein};
-=======
     static const nst_loss_class *const classes[] = {&nst_loss_content, &nst_loss_gram, &nst_loss_tv, &nst_loss_matting};
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
     static const double blank[N] = {0};
     double features[N], gradient[N];
     (void)state;
     fill(features, N, 9);
-<<<<<<< HEAD
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         nst_shape where = i < 2 ? pixels : shape;
-=======
     for (size_t i = 0; i < 4; i++) {
         nst_shape where = i >= 2 ? pixels : shape;
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
         nst_loss loss = open_loss(classes[i], NST_DIALECT_NORMALISED, where, blank, where);
         memset(gradient, 0, sizeof gradient);
         assert_true(isfinite(nst_loss_evaluate(&loss, features)) && loss.value > 0);
@@ -609,15 +602,12 @@ static void tiles_make_the_whole(void **state)
     check_tiles(&nst_loss_content, shape);
     check_tiles(&nst_loss_gram, shape);
     check_tiles(&nst_loss_tv, pixels);
-<<<<<<< HEAD
     check_tiles(&nst_loss_laplacian, pixels);
     pool = 3;
     check_tiles(&nst_loss_laplacian, pixels);
     pool = 4;
     for (size_t i = 0; i < STATISTICS; i++) check_tiles(statistics[i].class, shape);
-=======
     check_tiles(&nst_loss_matting, pixels);
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
 }
 
 int main(void)
@@ -633,11 +623,8 @@ int main(void)
         cmocka_unit_test(wasserstein_of_two_channels),
         cmocka_unit_test(wasserstein_of_singular_covariances),
         cmocka_unit_test(total_variation),
-<<<<<<< HEAD
         cmocka_unit_test(laplacian),
-=======
         cmocka_unit_test(matting),
->>>>>>> 18f4f80 (loss: matting: the matting Laplacian of the content image, without its matrix, as a loss on the pixels; option photo)
         cmocka_unit_test(blank_targets_are_finite),
         cmocka_unit_test(tiles_make_the_whole),
     };

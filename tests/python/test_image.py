@@ -246,6 +246,15 @@ class Out(TestCase):
         with self.assertRaises(nst.InvalidArgumentError):
             self.image.match_colour(reference, "pca")
 
+    def test_filters(self):
+        other = self.image.resize(self.image.width, self.image.height)
+        for result in (self.image.guided_filter(other, 2, 1e-9), self.image.screened_poisson(other)):
+            self.assertEqual((result.width, result.height), (self.image.width, self.image.height))
+        with self.assertRaises(ValueError):
+            self.image.guided_filter(self.image.resize(3, 2), 2, 0.1)
+        with self.assertRaises(ValueError):
+            self.image.screened_poisson(other, luma=-1)
+
     def test_resize(self):
         small = self.image.resize(3, 2)
         self.assertEqual(small.size, (3, 2))

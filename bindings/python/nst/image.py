@@ -170,6 +170,16 @@ class Image(Child):
         return Image._wrap(self._context, call(self._context, _raw.nst_image, lib.nst_image_match_colour, self._handle, other._handle,
                                                COLOUR_METHODS[method]))
 
+    def guided_filter(self, guide: Image, radius: int, epsilon: float) -> Image:
+        """The image as a locally affine recolouring of `guide`, of the same size (He, Sun, Tang)."""
+        return Image._wrap(self._context, call(self._context, _raw.nst_image, lib.nst_image_guided_filter, self._handle, guide._handle,
+                                               unsigned("radius", radius), float(epsilon)))
+
+    def screened_poisson(self, content: Image, luma: float = 5, chroma: float = 1) -> Image:
+        """The colours of this image with the gradients of `content`, of the same size; weights of brightness and of colour."""
+        return Image._wrap(self._context, call(self._context, _raw.nst_image, lib.nst_image_screened_poisson, self._handle,
+                                               content._handle, float(luma), float(chroma)))
+
     def get_text(self, key: str, default: Optional[str] = None) -> Optional[str]:
         """A text entry of a PNG file. Results of the command carry "nst:params" and "nst:result"."""
         value = lib.nst_image_get_text(self._handle, key.encode())
