@@ -39,15 +39,19 @@ typedef struct cli_command {
     int minimum, maximum;  /* how many arguments */
     const char *option_keys; /* session options it takes: "" none, "*" all, or "key,key" */
     int (*run)(const cli_args *args);
+    const char *const (*defaults)[2]; /* its own defaults of session options: {"photo", "1"}, ...; NULL ends them, NULL: none */
 } cli_command;
 
 enum { CMD_STYLIZE = 1, CMD_RECONSTRUCT = 2, CMD_SWEEP = 4, CMD_WEIGHTS = 8, CMD_INFO = 16, CMD_OPTIONS = 32, CMD_BENCH = 64,
-       CMD_MEASURE = 128, CMD_ALL = 255, CMD_RUNS = CMD_STYLIZE | CMD_RECONSTRUCT, CMD_PICTURES = CMD_RUNS | CMD_SWEEP };
+       CMD_MEASURE = 128, CMD_PHOTO = 256, CMD_ALL = 511, CMD_RUNS = CMD_STYLIZE | CMD_RECONSTRUCT | CMD_PHOTO,
+       CMD_PICTURES = CMD_RUNS | CMD_SWEEP };
 
 extern const cli_command cli_commands[];
 extern const int cli_command_count; /* the bit of command i in a mask is 1 << i */
 const cli_command *cli_command_find(const char *name);
 unsigned cli_command_bit(const cli_command *command);
+/* The command's own default of an option, or NULL. */
+const char *cli_command_default(const cli_command *command, const char *key);
 
 int cli_stylize(const cli_args *args);
 int cli_reconstruct(const cli_args *args);

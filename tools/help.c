@@ -28,7 +28,7 @@ const char *const help_environment[][2] = {
 
 /* What the short help of the commands that make pictures lists. */
 static const char *const usual_options[] = {"size", "iterations", "alpha", "beta", "content-layers", "style-layers",
-                                            "style-scale", "init", "seed", "scales", "dialect"};
+                                            "style-scale", "init", "seed", "scales", "dialect", "photo", "finish"};
 
 static const char *change_word(int32_t change)
 {
@@ -88,6 +88,25 @@ void help_from_option(const nst_option_info *info, help_entry *entry)
     entry->doc = info->doc;
     entry->change = change_word(info->change);
     entry->letter = letter;
+}
+
+/* With the command's own default. */
+static void from_option_of(const cli_command *command, const nst_option_info *info, help_entry *entry)
+{
+    const char *own = cli_command_default(command, info->key);
+    help_from_option(info, entry);
+    if (own) snprintf(entry->fallback, sizeof entry->fallback, "%s", own);
+}
+
+const char *help_own_defaults(const cli_command *command, char *buffer, size_t capacity)
+{
+    size_t length = 0;
+    buffer[0] = '\0';
+    for (int i = 0; command->defaults && command->defaults[i][0] && length < capacity; i++)
+        length += (size_t)snprintf(buffer + length, capacity - length, "%s--%s %s", i ? " " : " Its own defaults: ",
+                                   command->defaults[i][0], command->defaults[i][1]);
+    if (length > 0 && length + 1 < capacity) snprintf(buffer + length, capacity - length, ".");
+    return buffer;
 }
 
 nst_option_info help_option(uint32_t index)
@@ -162,7 +181,7 @@ static void print_usual_options(const cli_command *command)
         nst_option_info info;
         NST_INIT(info);
         if (!cli_takes_option(command, usual_options[i]) || nst_option_info_by_key(usual_options[i], &info) < 0) continue;
-        help_from_option(&info, &entry);
+        from_option_of(command, &info, &entry);
         print_entry(&entry);
     }
 }
@@ -177,7 +196,7 @@ static void print_all_options(const cli_command *command)
         if (!cli_takes_option(command, info.key)) continue;
         if (heading) printf("\nOptions, %s:\n", info.group);
         heading = false;
-        help_from_option(&info, &entry);
+        from_option_of(command, &info, &entry);
         print_entry(&entry);
     }
 }
@@ -194,8 +213,10 @@ static void print_examples(const char *lines)
 
 static void print_command_help(const cli_command *command, bool all)
 {
+    char text[1200], own[400];
     printf("Usage: nst %s %s\n\n", command->name, command->arguments);
-    print_wrapped(command->about, 0, 0);
+    snprintf(text, sizeof text, "%s%s", command->about, help_own_defaults(command, own, sizeof own));
+    print_wrapped(text, 0, 0);
     putchar('\n');
     print_examples(command->examples);
     printf("\nFlags:\n");

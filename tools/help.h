@@ -18,6 +18,8 @@ typedef struct help_entry {
 
 void help_from_flag(const cli_flag *flag, help_entry *entry);
 void help_from_option(const nst_option_info *info, help_entry *entry);
+/* " Its own defaults: --photo 1 ... .", or "" where the command has none; `buffer` is returned. */
+const char *help_own_defaults(const cli_command *command, char *buffer, size_t capacity);
 /* The option at an index of the library's table. */
 nst_option_info help_option(uint32_t index);
 /* Whether the option opens a group in the table. */

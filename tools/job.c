@@ -112,10 +112,22 @@ static int read_params(cli_job *job, const char *path)
     return cli_exit_code(status);
 }
 
+/* A checkpoint's own options stand where those of a command would. */
+static int apply_defaults(cli_job *job)
+{
+    const char *const (*defaults)[2] = job->args->command->defaults;
+    int code = CLI_OK;
+    if (!defaults || job->args->values[FLAG_RESUME]) return CLI_OK;
+    for (; (*defaults)[0] && code == CLI_OK; defaults++)
+        code = job_set_option(job->options, (*defaults)[0], (*defaults)[1], &job->init_path);
+    return code;
+}
+
 static int apply_options(cli_job *job)
 {
     const cli_args *args = job->args;
-    int code = CLI_OK;
+    int code = apply_defaults(job);
+    if (code != CLI_OK) return code;
     if (args->values[FLAG_PARAMS]) code = read_params(job, args->values[FLAG_PARAMS]);
     for (int i = 0; i < args->setting_count && code == CLI_OK; i++)
         code = job_set_option(job->options, args->settings[i].key, args->settings[i].value, &job->init_path);

@@ -1,4 +1,4 @@
-/* nst stylize */
+/* nst stylize, and nst photo, which is that with other defaults */
 #include "report.h"
 #include "run.h"
 
@@ -22,7 +22,7 @@ static int run_job(cli_job *job, const cli_output *output)
     int32_t status = nst_targets_new(job->model, job->images[0], job->images + 1, (uint32_t)job->image_count - 1, &targets);
     int code = status < 0 ? cli_fail(status, nst_ctx_error(job->ctx)) : make_session(job, targets, &session);
     if (code == CLI_OK && job->args->values[FLAG_ESTIMATE]) code = run_estimate(session);
-    else if (code == CLI_OK) code = run_session(job, session, output, "stylize");
+    else if (code == CLI_OK) code = run_session(job, session, output, job->args->command->name);
     nst_session_free(session);
     nst_targets_unref(targets);
     return code;

@@ -115,6 +115,9 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "Most memory that a run may take, images and weights included: 800M, 1.5G; Mi and Gi count in 1024s. To stay below, the plan "
      "keeps fewer curvature pairs, then does work again instead of keeping it, then goes over the picture in tiles, which gives the "
      "same loss and gradient (docs/memory.md). 0 is no limit.", 0, 9007199254740992.0, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "finish", "none", "none|poisson|guided", "", "result",
+     "What is done to a picture that is handed out, for photographs (docs/photo.md): poisson gives it the content image's gradients, "
+     "guided makes it a locally affine recolouring of the content image. The optimisation does not know of it.", 0, 0, {0}},
 };
 
 const nst_option_info *nst_option_entry(nst_option_id id)

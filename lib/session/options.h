@@ -45,6 +45,7 @@ typedef enum nst_option_id {
     NST_OPT_PREPROCESSING,
     NST_OPT_PRECISION,
     NST_OPT_MEMORY_LIMIT,
+    NST_OPT_FINISH,
     NST_OPT_COUNT
 } nst_option_id;
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "image/colour.h"
+#include "session/finish.h"
 #include "session/picture.h"
 
 /* ---- making and freeing ---- */
@@ -219,6 +220,8 @@ int32_t nst_session_image(nst_session *session, nst_image **out)
     if (status >= 0)
         status = nst_picture_to_image(session->ctx, picture, nst_session_width(session), nst_session_height(session),
                                       session->targets->content, out, &session->error);
+    if (status >= 0) status = nst_finish_image(session->settings.finish, session->targets->content, *out, &session->error);
+    if (status < 0) nst_image_unref(*out), *out = NULL;
     nst_free(&session->ctx->memory, owned);
     return status;
 }

@@ -227,6 +227,7 @@ static void resolve_start(const nst_options *options, bool has_content, bool has
     out->init = (nst_init)nst_option_number(options, NST_OPT_INIT);
     if (out->init == NST_INIT_AUTO)
         out->init = !has_content ? NST_INIT_NOISE : normalised && has_styles ? NST_INIT_MATCHED : NST_INIT_CONTENT;
+    out->finish = (nst_filter_kind)nst_option_number(options, NST_OPT_FINISH); /* the enum's order */
     out->init_noise = nst_option_number(options, NST_OPT_INIT_NOISE);
     out->seed = (uint64_t)nst_option_number(options, NST_OPT_SEED);
     out->detail = number_or(options, NST_OPT_DETAIL,

@@ -3,6 +3,7 @@
 #define NST_SESSION_SETTINGS_H
 
 #include "base/number.h"
+#include "image/image.h"
 #include "loss/dialect.h"
 #include "net/network.h"
 #include "optim/optim.h"
@@ -58,6 +59,7 @@ typedef struct nst_settings {
     size_t octaves; /* at most */
     nst_init init;
     double init_noise;
+    nst_filter_kind finish;
     uint64_t seed;
     nst_preset preset;
     size_t size, scales; /* scales 0: from about 128 pixels on */

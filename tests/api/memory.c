@@ -103,6 +103,10 @@ static const situation situations[] = {
     {120, 90, 3, 1, "{\"size\": 257, \"iterations\": 2}"},
     {120, 90, 4, 1, "{\"size\": 130, \"iterations\": 2}"},
     {120, 90, 3, 1, "{\"size\": 200, \"iterations\": 2, \"photo\": 0.5}"},
+    {120, 90, 3, 1, "{\"size\": 400, \"iterations\": 1, \"finish\": \"poisson\", \"content-layers\": \"relu1_1\", "
+                    "\"style-layers\": \"relu1_1\", \"optimizer\": \"adam\"}"},
+    {120, 90, 4, 1, "{\"size\": 400, \"iterations\": 1, \"finish\": \"guided\", \"content-layers\": \"relu1_1\", "
+                    "\"style-layers\": \"relu1_1\", \"optimizer\": \"adam\"}"},
     {120, 90, 3, 3, "{\"size\": 100, \"iterations\": 2, \"style-weights\": \"1,2,3\"}"},
     {120, 90, 3, 1, "{\"size\": 100, \"iterations\": 2, \"style-scale\": 2.5}"},
     {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 4, \"scales\": 3}"},
@@ -174,7 +178,7 @@ static outcome check_limit(const situation *s, const outcome *free, unsigned per
 static void limits_are_kept(void **state)
 {
     static const situation limited[] = {
-        {120, 90, 3, 1, "{\"size\": 257, \"iterations\": 2}"},
+        {120, 90, 3, 1, "{\"size\": 257, \"iterations\": 2, \"finish\": \"poisson\"}"},
         {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 4, \"scales\": 3, \"history\": 5}"},
         {120, 90, 3, 2, "{\"size\": 400, \"iterations\": 2, \"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_1,relu2_1\"}"},
     };

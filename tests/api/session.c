@@ -256,6 +256,7 @@ static void either_side_may_be_missing(void **state)
     world *w = *state;
     nst_targets *texture = new_targets(w, NULL, w->style, NULL), *copy = new_targets(w, w->content, NULL, NULL);
     nst_session *a = new_session(w->ctx, texture, "init", "noise", NULL), *b = new_session(w->ctx, copy, "init", "noise", NULL);
+    assert_ok(nst_session_set_option(a, "finish", "guided"));
     assert_ok(nst_session_set_option(a, "photo", "1")); /* nothing to be a photograph of */
     finish(a);
     finish(b);
@@ -376,6 +377,35 @@ static void photo_is_a_term(void **state)
         }
         nst_session_free(session);
     }
+}
+
+/* The picture that is handed out is the filter's, made from the picture and the content image at its size. */
+static void finished_pictures_are_filtered(void **state)
+{
+    world *w = *state;
+    static const char *const kinds[] = {"none", "poisson", "guided"};
+    nst_image *plain = NULL, *content = NULL, *wanted = NULL;
+    uint64_t hashes[3];
+    for (int i = 0; i < 3; i++) {
+        nst_session *session = new_session(w->ctx, w->targets, "finish", kinds[i], "size", "24", "photo", "0.5", NULL);
+        nst_image *image;
+        finish(session);
+        image = image_of(session);
+        hashes[i] = hash_image(image);
+        if (i == 0) plain = nst_image_ref(image);
+        nst_image_unref(image);
+        nst_session_free(session);
+    }
+    assert_true(hashes[0] != hashes[1] && hashes[0] != hashes[2] && hashes[1] != hashes[2]);
+    assert_ok(nst_image_resize(w->content, 24, 18, &content));
+    assert_ok(nst_image_screened_poisson(plain, content, 5, 1, &wanted));
+    assert_true(hash_image(wanted) == hashes[1]);
+    nst_image_unref(wanted);
+    assert_ok(nst_image_guided_filter(plain, content, 24 / 15, 1e-3, &wanted));
+    assert_true(hash_image(wanted) == hashes[2]);
+    nst_image_unref(wanted);
+    nst_image_unref(content);
+    nst_image_unref(plain);
 }
 
 static void sizes(void **state)
@@ -586,6 +616,7 @@ int main(void)
         test_in_world(terms_name_their_layers),
         test_in_world(laplacian_is_a_term),
         test_in_world(photo_is_a_term),
+        test_in_world(finished_pictures_are_filtered),
         test_in_world(sizes),
         test_in_world(alpha_of_the_content_is_kept),
         test_in_world(transparency_is_seen_over_white),

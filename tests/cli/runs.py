@@ -11,6 +11,20 @@ RECORD = ["iteration", "evaluations", "scale", "width", "height", "loss", "conte
 
 
 class Pictures(Case):
+    def test_photo_is_stylize_with_defaults(self):
+        """Each of which gives way to a flag, to parameters and to a checkpoint."""
+        run = ["photo", self.content, self.style, "-o", self.out, "--overwrite", *self.small]
+        self.run_nst(*run, "--checkpoint", "p.ckpt", "--photo", "0.5")
+        first = self.info(self.out)
+        self.assertEqual([first["params"][key] for key in ("photo", "finish", "dialect", "init")],
+                         [0.5, "poisson", "normalised", "content"])
+        self.assertEqual(first["result"]["run"], "photo")
+        self.assertIn("matting:pixels", first["result"]["layers"])
+        self.run_nst(*run, "--params", self.out, "--finish", "none")
+        self.assertEqual([self.info(self.out)["params"][key] for key in ("photo", "finish")], [0.5, "none"])
+        self.run_nst("photo", self.content, self.style, "-o", self.out, "--overwrite", "--resume", "p.ckpt")
+        self.assertEqual(self.info(self.out)["params"]["photo"], 0.5)
+
     def test_stylize_with_and_without_its_word(self):
         self.stylize()
         first = self.out.read_bytes()

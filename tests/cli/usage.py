@@ -21,7 +21,7 @@ class Help(Case):
 
     def test_every_command_has_help(self):
         commands = re.findall(r"^  (\w+)  +\w", self.run_nst("--help").stdout.split("Commands")[1].split("Flags:")[0], re.M)
-        self.assertEqual(commands, ["stylize", "reconstruct", "sweep", "weights", "info", "options", "bench", "measure"])
+        self.assertEqual(commands, ["stylize", "reconstruct", "sweep", "weights", "info", "options", "bench", "measure", "photo"])
         for command in commands:
             done = self.run_nst(command, "--help")
             self.assertTrue(done.stdout.startswith(f"Usage: nst {command} "))

@@ -63,6 +63,7 @@ class RunOptionValues(TypedDict, total=False):
     preprocessing: Optional[Literal["auto", "torch", "caffe", "unit"]]
     precision: Optional[Literal["auto", "fp32", "bf16"]]
     memory_limit: Optional[int]
+    finish: Optional[Literal["none", "poisson", "guided"]]
 
 class OptionValues(RunOptionValues, total=False):
     init: Optional[Literal["auto", "content", "noise", "gray", "style", "image", "matched"]]
@@ -440,3 +441,15 @@ class OptionProperties:
     def memory_limit(self, value: Optional[int]) -> None: ...
     @memory_limit.deleter
     def memory_limit(self) -> None: ...
+    @property
+    def finish(self) -> Literal["none", "poisson", "guided"]:
+        """What is done to a picture that is handed out, for photographs (docs/photo.md): poisson gives it the content
+        image's gradients, guided makes it a locally affine recolouring of the content image. The optimisation does not
+        know of it.
+
+        Default: none. One of: none, poisson, guided.
+        """
+    @finish.setter
+    def finish(self, value: Optional[Literal["none", "poisson", "guided"]]) -> None: ...
+    @finish.deleter
+    def finish(self) -> None: ...
