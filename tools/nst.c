@@ -10,7 +10,7 @@
 
 /* What keeps a photograph a photograph (docs/photo.md). */
 static const char *const photo_defaults[][2] = {
-    {"photo", "1"},
+    {"photo", "0.85"},
     {"finish", "poisson"},
     {"dialect", "normalised"},
     {"alpha", "0.02"},

@@ -292,8 +292,9 @@ static double factor(nst_dialect dialect, nst_shape shape, const void *target)
 
 /* ---- the picture ---- */
 
-static size_t state_bytes(nst_shape shape)
+static size_t state_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
+    (void)tools;
     (void)shape;
     return sizeof(double);
 }

@@ -56,7 +56,7 @@ size_t op_tables(op_table tables[OP_MAX_TABLES])
 
 void *test_alloc(size_t size)
 {
-    void *block = malloc(size + 1);
+    void *block = calloc(size + 1, 1);
     if (!block) {
         printf("no memory for the test\n");
         exit(1);
