@@ -47,7 +47,11 @@ static double grain(const nst_measure_summary *s)
 static void print_summary(const nst_measure_summary *s)
 {
     print_number("style, held out", s->held_out_style);
+    print_number("  at half size", s->held_out_style_half);
+    print_number("  at a quarter", s->held_out_style_quarter);
     print_number("retention of content", s->retention);
+    print_number("erosion of content", s->erosion);
+    print_number("change of self-similarity", s->self_similarity);
     print_number("SSIM", s->ssim);
     print_number("SSIM of edges", s->edge_ssim);
     print_number("correlation of edges", s->edge_correlation);
@@ -94,7 +98,12 @@ static void write_summary(json_writer *json, const nst_measure_summary *s)
     jw_newline(json);
     jw_number(json, "held_out_style", s->held_out_style);
     jw_int(json, "held_out_layers", s->held_out);
+    jw_number(json, "held_out_style_half", s->held_out_style_half);
+    jw_number(json, "held_out_style_quarter", s->held_out_style_quarter);
+    jw_newline(json);
     jw_number(json, "retention", s->retention);
+    jw_number(json, "erosion", s->erosion);
+    jw_number(json, "self_similarity", s->self_similarity);
     jw_newline(json);
     jw_number(json, "ssim", s->ssim);
     jw_number(json, "edge_ssim", s->edge_ssim);

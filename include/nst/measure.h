@@ -33,6 +33,10 @@ typedef struct nst_measure_summary {
     double high_frequency_style;   /* of S's, of several styles the largest */
     char precision[12];     /* of the features: "fp32", "bf16" */
     uint32_t held_out;      /* layers in the mean of held_out_style */
+    double held_out_style_half;    /* held_out_style with R and S seen at half their size, box-filtered */
+    double held_out_style_quarter; /* and at a quarter */
+    double self_similarity; /* how much else is alike in R than in C: 0 nothing, 2 at most (docs/measure.md) */
+    double erosion;         /* 1 - edge_correlation retention, neither below 0: 0 where C is untouched, 1 where it is gone */
     uint64_t reserved[4];
 } nst_measure_summary;
 

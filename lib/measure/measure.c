@@ -6,18 +6,20 @@
 
 #include "base/abi.h"
 #include "measure/distances.h"
+#include "measure/octaves.h"
+#include "measure/similarity.h"
 #include "measure/structure.h"
 #include "session/picture.h"
 #include "session/schedule.h"
 
 /* Style layers that the default objective and that of Gatys et al. leave out, beside those that they take. */
 static const char *const held_out[] = {"relu1_2", "relu2_2", "relu3_4", "relu4_3"};
-static const char retention_layer[] = "relu4_2";
+static const char retention_layer[] = "relu4_2", similarity_layer[] = "relu4_1";
 
 /* What is measured, with what. */
 typedef struct job {
     nst_targets *targets;
-    const nst_image *picture;
+    nst_image *picture;
     nst_options *options; /* the caller's, with every layer in both lists */
     nst_settings settings;
     nst_network *network;
@@ -76,6 +78,14 @@ static int32_t choose_settings(job *j, const nst_options *given)
                                 j->error);
 }
 
+/* (3, height, width): a new block. */
+static int32_t new_picture(const job *j, const nst_image *image, nst_extent extent, nst_real **picture)
+{
+    *picture = nst_alloc(&j->targets->ctx->memory, nst_picture_bytes(extent.width, extent.height));
+    if (!*picture) return nst_fail_nomem(j->error, "a picture");
+    return nst_picture_from_image(image, extent.width, extent.height, *picture, j->error);
+}
+
 /* ---- features ---- */
 
 static bool is_held_out(const nst_measure_layer *layer)
@@ -122,6 +132,47 @@ static void list_layers(nst_measure *measure, const job *j, const nst_options *g
     summary->held_out_style = summary->held_out ? summary->held_out_style / summary->held_out : (double)NAN;
 }
 
+/* The layers in the mean of held_out_style, as those of an objective. */
+static void choose_held_out(const nst_measure *measure, const job *j, nst_layer_choices *choices)
+{
+    choices->count = 0;
+    for (size_t i = 0; i < j->network->layer_count; i++)
+        for (uint32_t k = 0; k < measure->summary.layers; k++) {
+            const nst_measure_layer *layer = &measure->layers[k];
+            if (strcmp(layer->layer, j->network->layers[i].name) == 0 && is_held_out(layer) && !isnan(layer->style))
+                choices->items[choices->count++] = (nst_layer_choice){i, 1, true};
+        }
+}
+
+static int32_t measure_octaves(nst_measure *measure, const job *j, const nst_objective_config *of_all)
+{
+    nst_objective_config config = *of_all;
+    nst_settings settings = j->settings;
+    double distances[NST_OCTAVES];
+    int32_t status;
+    config.settings = &settings;
+    choose_held_out(measure, j, &settings.style);
+    status = nst_octaves_measure(&config, j->picture, distances, j->error);
+    measure->summary.held_out_style_half = distances[0];
+    measure->summary.held_out_style_quarter = distances[1];
+    return status;
+}
+
+static int32_t measure_similarity(nst_measure *measure, const job *j, const nst_objective_config *config, const nst_real *picture)
+{
+    nst_extent extent = {j->picture->width, j->picture->height};
+    size_t layer = 0;
+    nst_real *content;
+    int32_t status;
+    while (layer < j->network->layer_count && strcmp(j->network->layers[layer].name, similarity_layer) != 0) layer++;
+    if (!j->targets->content || layer == j->network->layer_count || !fits(extent, &j->network->layers[layer])) return NST_OK;
+    status = new_picture(j, j->targets->content, extent, &content);
+    if (status >= 0)
+        status = nst_similarity_measure(config, layer, picture, content, &measure->summary.self_similarity, j->error);
+    nst_free(&measure->ctx->memory, content);
+    return status;
+}
+
 static int32_t measure_features(nst_measure *measure, job *j, const nst_options *given, const nst_real *picture)
 {
     const nst_kernels *kernels = nst_kernels_for((int)measure->ctx->level, j->settings.precision);
@@ -137,7 +188,8 @@ static int32_t measure_features(nst_measure *measure, job *j, const nst_options 
     list_layers(measure, j, given, distances);
     snprintf(measure->summary.precision, sizeof measure->summary.precision, "%s",
              nst_settings_automatic(&j->settings, NST_OPT_PRECISION));
-    return NST_OK;
+    status = measure_octaves(measure, j, &config);
+    return status < 0 ? status : measure_similarity(measure, j, &config, picture);
 }
 
 /* ---- structure ---- */
@@ -152,14 +204,6 @@ static void free_plane(const job *j, nst_plane *plane)
 {
     nst_free(&j->targets->ctx->memory, plane->values);
     plane->values = NULL;
-}
-
-/* (3, height, width): a new block. */
-static int32_t new_picture(const job *j, const nst_image *image, nst_extent extent, nst_real **picture)
-{
-    *picture = nst_alloc(&j->targets->ctx->memory, nst_picture_bytes(extent.width, extent.height));
-    if (!*picture) return nst_fail_nomem(j->error, "a picture");
-    return nst_picture_from_image(image, extent.width, extent.height, *picture, j->error);
 }
 
 static int32_t luma_of_image(const job *j, const nst_image *image, nst_extent extent, nst_plane *luma)
@@ -253,6 +297,13 @@ static int32_t measure_structure(const job *j, const nst_real *picture, nst_meas
 
 /* ---- all of it ---- */
 
+/* Where both are negative nothing is kept either. */
+static double erosion_of(const nst_measure_summary *summary)
+{
+    if (isnan(summary->edge_correlation) || isnan(summary->retention)) return (double)NAN;
+    return 1 - fmax(summary->edge_correlation, 0) * fmax(summary->retention, 0);
+}
+
 static int32_t measure_picture(nst_measure *measure, job *j, const nst_options *given)
 {
     nst_extent extent = {j->picture->width, j->picture->height};
@@ -261,6 +312,7 @@ static int32_t measure_picture(nst_measure *measure, job *j, const nst_options *
     if (status >= 0) status = new_picture(j, j->picture, extent, &picture);
     if (status >= 0) status = measure_features(measure, j, given, picture);
     if (status >= 0) status = measure_structure(j, picture, &measure->summary);
+    if (status >= 0) measure->summary.erosion = erosion_of(&measure->summary);
     nst_free(&measure->ctx->memory, picture);
     return status;
 }
@@ -271,12 +323,13 @@ static void nothing_yet(nst_measure_summary *summary, const nst_image *picture)
     NST_INIT(*summary);
     summary->width = picture->width;
     summary->height = picture->height;
-    summary->held_out_style = summary->retention = nothing;
+    summary->held_out_style = summary->held_out_style_half = summary->held_out_style_quarter = nothing;
+    summary->retention = summary->self_similarity = summary->erosion = nothing;
     summary->ssim = summary->edge_ssim = summary->edge_correlation = nothing;
     summary->high_frequency = summary->high_frequency_content = summary->high_frequency_style = nothing;
 }
 
-int32_t nst_measure_create(nst_targets *targets, const nst_image *picture, const nst_options *options, nst_measure **out,
+int32_t nst_measure_create(nst_targets *targets, nst_image *picture, const nst_options *options, nst_measure **out,
                            nst_error *error)
 {
     nst_measure *measure = nst_alloc_zero(&targets->ctx->memory, sizeof *measure);

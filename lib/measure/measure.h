@@ -11,7 +11,7 @@ struct nst_measure {
     nst_measure_layer layers[NST_MAX_CONVS];
 };
 
-int32_t nst_measure_create(nst_targets *targets, const nst_image *picture, const nst_options *options, nst_measure **out,
+int32_t nst_measure_create(nst_targets *targets, nst_image *picture, const nst_options *options, nst_measure **out,
                            nst_error *error);
 void nst_measure_destroy(nst_measure *measure);
 

@@ -18,7 +18,7 @@ CHECK(nst_progress, PROGRESS, 128);
 CHECK(nst_loss_term, LOSS_TERM, 72);
 CHECK(nst_estimate, ESTIMATE, 192);
 CHECK(nst_strength_info, STRENGTH_INFO, 96);
-CHECK(nst_measure_summary, MEASURE_SUMMARY, 128);
+CHECK(nst_measure_summary, MEASURE_SUMMARY, 160);
 CHECK(nst_measure_layer, MEASURE_LAYER, 72);
 
 /* Until 0.1 is released, the first sizes follow the structs. */

@@ -67,6 +67,10 @@ static void a_picture_is_near_itself(void **state)
     assert_near(s.ssim, 1, 1e-12);
     assert_near(s.edge_ssim, 1, 1e-12);
     assert_near(s.edge_correlation, 1, 1e-12);
+    assert_near(s.erosion, 0, 1e-9);
+    assert_near(s.self_similarity, 0, 1e-9);
+    assert_near(s.held_out_style_half, 0, 1e-12);
+    assert_true(isnan(s.held_out_style_quarter)); /* relu4_3 needs 8 rows, and of 24 there are 6 left */
     assert_true(s.high_frequency > 0 && s.high_frequency == s.high_frequency_content && s.high_frequency == s.high_frequency_style);
     assert_string_equal(s.precision, "fp32");
     nst_measure_free(measure);
@@ -81,6 +85,8 @@ static void another_picture_is_further_away(void **state)
     nst_measure_layer layer = layer_of(measure, "relu2_1");
     assert_true(layer.content > 0 && layer.style > 0 && layer.retention < 1);
     assert_true(s.held_out_style > 0 && s.retention < 1 && s.ssim < 0.9 && s.edge_ssim < 0.9 && s.edge_correlation < 0.9);
+    assert_true(s.held_out_style_half > 0 && s.self_similarity > 0 && s.self_similarity < 2);
+    assert_near(s.erosion, 1 - fmax(s.edge_correlation, 0) * fmax(s.retention, 0), 1e-12);
     nst_measure_free(measure);
     nst_image_unref(other);
 }
@@ -94,10 +100,12 @@ static void what_is_missing_is_no_number(void **state)
     assert_true(isnan(layer.content) && isnan(layer.retention) && layer.style > 0);
     assert_true(isnan(s.retention) && isnan(s.ssim) && isnan(s.edge_ssim) && isnan(s.edge_correlation));
     assert_true(isnan(s.high_frequency_content) && s.high_frequency_style > 0 && s.held_out_style > 0);
+    assert_true(isnan(s.erosion) && isnan(s.self_similarity) && s.held_out_style_half > 0);
     s = summary_of(copy);
     layer = layer_of(copy, "relu3_1");
     assert_true(layer.content == 0 && isnan(layer.style));
     assert_true(isnan(s.held_out_style) && s.held_out == 0 && isnan(s.high_frequency_style) && s.high_frequency_content > 0);
+    assert_true(isnan(s.held_out_style_half) && isnan(s.held_out_style_quarter) && s.erosion < 1e-9 && s.self_similarity < 1e-9);
     nst_measure_free(texture);
     nst_measure_free(copy);
 }
@@ -152,6 +160,60 @@ static void layers_of_the_objective_are_not_held_out(void **state)
     nst_measure_free(usual);
     nst_measure_free(other);
     nst_options_free(options);
+}
+
+/* Upside down all features of a symmetric network would be as they were, but elsewhere. */
+static void a_picture_upside_down_is_like_itself_elsewhere(void **state)
+{
+    world *w = *state;
+    enum { SIDE = 64 };
+    nst_image_desc desc;
+    float upright[SIDE * SIDE], turned[SIDE * SIDE];
+    nst_image *image = NULL, *upside_down = NULL;
+    nst_measure *measure;
+    NST_INIT(desc);
+    desc.format = NST_FORMAT_F32;
+    desc.width = desc.height = SIDE;
+    desc.channels = 1;
+    for (int i = 0; i < SIDE * SIDE; i++) upright[i] = turned[SIDE * SIDE - 1 - i] = (float)((i * i / 64 + i % SIDE * 3) % 101) / 100;
+    assert_ok(nst_image_new(w->ctx, &desc, upright, &image));
+    assert_ok(nst_image_new(w->ctx, &desc, turned, &upside_down));
+    measure = measure_pair(w, upside_down, image, image);
+    assert_true(summary_of(measure).self_similarity > 0.01);
+    assert_true(summary_of(measure).held_out_style_quarter > 0);
+    nst_measure_free(measure);
+    nst_image_unref(image);
+    nst_image_unref(upside_down);
+}
+
+/* A pattern of two pixels is gray from further away. */
+static void octaves_see_what_is_large(void **state)
+{
+    world *w = *state;
+    enum { SIDE = 64 };
+    nst_image_desc desc;
+    float fine[SIDE * SIDE], gray[SIDE * SIDE];
+    nst_image *checks = NULL, *flat = NULL;
+    nst_measure *measure;
+    nst_measure_summary s;
+    NST_INIT(desc);
+    desc.format = NST_FORMAT_F32;
+    desc.width = desc.height = SIDE;
+    desc.channels = 1;
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        fine[i] = (float)((i + i / SIDE) % 2);
+        gray[i] = 0.5f;
+    }
+    assert_ok(nst_image_new(w->ctx, &desc, fine, &checks));
+    assert_ok(nst_image_new(w->ctx, &desc, gray, &flat));
+    measure = measure_pair(w, checks, NULL, flat);
+    s = summary_of(measure);
+    assert_true(s.held_out_style > 1e-3);
+    assert_near(s.held_out_style_half, 0, 1e-12);
+    assert_near(s.held_out_style_quarter, 0, 1e-12);
+    nst_measure_free(measure);
+    nst_image_unref(checks);
+    nst_image_unref(flat);
 }
 
 /* Layers without a position are left out, of the style too. */
@@ -283,6 +345,8 @@ int main(void)
         test_in_world(what_is_missing_is_no_number),
         test_in_world(distances_are_those_of_a_session),
         test_in_world(layers_of_the_objective_are_not_held_out),
+        test_in_world(a_picture_upside_down_is_like_itself_elsewhere),
+        test_in_world(octaves_see_what_is_large),
         test_in_world(small_pictures_have_few_layers),
         test_in_world(styles_blend),
         cmocka_unit_test(threads_change_nothing),

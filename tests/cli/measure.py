@@ -25,6 +25,9 @@ class Measures(Case):
         self.assertLess(found["held_out_style"], 1e-9)
         for key in ("retention", "ssim", "edge_ssim", "edge_correlation"):
             self.assertAlmostEqual(found[key], 1, places=9)
+        for key in ("erosion", "self_similarity", "held_out_style_half"):
+            self.assertAlmostEqual(found[key], 0, places=9)
+        self.assertIsNone(found["held_out_style_quarter"])  # 30 rows are 7 then
         self.assertEqual(found["high_frequency"]["ratio"], 1)
         self.assertEqual(found["network"]["name"], "untrained")
 
@@ -38,6 +41,8 @@ class Measures(Case):
         self.assertTrue(of["relu1_1"]["style_in_objective"] and of["relu4_2"]["content_in_objective"])
         self.assertFalse(of["relu1_2"]["style_in_objective"] or of["relu4_4"]["content_in_objective"])
         names = ("relu1_2", "relu2_2", "relu3_4", "relu4_3")
+        self.assertAlmostEqual(after["erosion"], 1 - max(after["edge_correlation"], 0) * max(after["retention"], 0))
+        self.assertGreater(after["self_similarity"], 0)
         self.assertAlmostEqual(after["held_out_style"], sum(of[name]["style"] for name in names) / 4)
 
     def test_missing_images(self):
@@ -68,7 +73,7 @@ class Measures(Case):
         done = self.run_nst("measure", self.out_picture(), "--content", self.content, "--style", self.style, "--weights", "untrained")
         lines = done.stdout.splitlines()
         self.assertEqual(lines[0].split(), ["layer", "content", "style", "retention"])
-        self.assertEqual(len(lines), 1 + 16 + 2 + 9)
+        self.assertEqual(len(lines), 1 + 16 + 2 + 13)
         self.assertTrue(all("nan" not in line and "inf" not in line for line in lines))
         self.assertIn("*", lines[2])
         ssim = float(next(line for line in lines if line.startswith("SSIM ")).split()[-1])

@@ -38,7 +38,8 @@ class MeasureSummary(c.Structure):
                 ("held_out_style", c.c_double), ("retention", c.c_double), ("ssim", c.c_double), ("edge_ssim", c.c_double),
                 ("edge_correlation", c.c_double), ("high_frequency", c.c_double), ("high_frequency_content", c.c_double),
                 ("high_frequency_style", c.c_double), ("precision", c.c_char * 12), ("held_out", c.c_uint32),
-                ("reserved", c.c_uint64 * 4)]
+                ("held_out_style_half", c.c_double), ("held_out_style_quarter", c.c_double), ("self_similarity", c.c_double),
+                ("erosion", c.c_double), ("reserved", c.c_uint64 * 4)]
 
 
 class MeasureLayer(c.Structure):

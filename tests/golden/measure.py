@@ -19,7 +19,8 @@ except ImportError as problem:
 
 HELD_OUT = ["relu1_2", "relu2_2", "relu3_4", "relu4_3"]
 OBJECTIVE = {"relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"}
-CASES = [(101, 67, 71, 101), (64, 90, 90, 90)]  # width, height, style width, style height: as prepared, so that nothing is resized
+# width, height, style width, style height: as prepared, so that nothing is resized
+CASES = [(101, 67, 71, 101), (64, 90, 90, 90), (264, 256, 140, 264)]
 
 
 def picture(random, width, height):
@@ -71,6 +72,24 @@ def high_frequency(y):
     return ((inner - low) ** 2).sum() / ((inner - inner.mean()) ** 2).sum()
 
 
+def halves(x):
+    """The library keeps pictures as floats between the octaves."""
+    return F.avg_pool2d(x, 2).float().double()
+
+
+def self_similarity(f, p):
+    """STROTSS, equation 7, on at most 1024 places, evenly apart."""
+    step = 1
+    while len(range((step - 1) // 2, f.shape[1], step)) * len(range((step - 1) // 2, f.shape[2], step)) > 1024:
+        step += 1
+    first, columns = (step - 1) // 2, []
+    for x in (f, p):
+        x = F.normalize(x[:, first::step, first::step].flatten(1), dim=0)
+        distance = (1 - x.T @ x).fill_diagonal_(0)
+        columns.append(distance / distance.sum(0, keepdim=True))
+    return (columns[0] - columns[1]).abs().mean() * len(columns[0])
+
+
 def correlation(a, b):
     return np.corrcoef(a.flatten().numpy(), b.flatten().numpy())[0, 1]
 
@@ -80,11 +99,17 @@ def reference(network, x, content, style):
     f, p, s = (network.relus(image) for image in (x, content, style))
     layers = {name: [float(v) for v in (content_distance(f[name], p[name]), style_distance(f[name], s[name]), retention(f[name], p[name]))]
               for name in f}
-    y, c = luma(x), luma(content)
+    y, c, at_full_size = luma(x), luma(content), f
     summary = {"held_out_style": np.mean([layers[name][1] for name in HELD_OUT]), "retention": layers["relu4_2"][2],
                "ssim": ssim(y, c), "edge_ssim": ssim(edges(y), edges(c)), "edge_correlation": correlation(edges(y), edges(c)),
                "high_frequency": high_frequency(y), "high_frequency_content": high_frequency(c),
                "high_frequency_style": high_frequency(luma(style))}
+    for key in ("held_out_style_half", "held_out_style_quarter"):
+        x, style = halves(x), halves(style)
+        f, s = network.relus(x, "1234"), network.relus(style, "1234")
+        summary[key] = np.mean([float(style_distance(f[name], s[name])) for name in HELD_OUT])
+    summary["self_similarity"] = self_similarity(*(features["relu4_1"] for features in (at_full_size, p)))
+    summary["erosion"] = 1 - max(float(summary["edge_correlation"]), 0) * max(summary["retention"], 0)
     return layers, {key: float(value) for key, value in summary.items()}
 
 

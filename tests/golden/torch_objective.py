@@ -59,11 +59,13 @@ class SlimVgg:
         self.convs = {name: (tensors["conv%s.weight" % name].to(dtype), tensors["conv%s.bias" % name].to(dtype))
                       for name in names if "conv%s.weight" % name in tensors}
 
-    def relus(self, x):
-        """x (1, 3, H, W) RGB 0..1; every {layer: (C, H, W)}"""
+    def relus(self, x, blocks="12345"):
+        """x (1, 3, H, W) RGB 0..1; every {layer: (C, H, W)} of these blocks, which are the first ones"""
         found, block = {}, "1"
         x = F.conv2d(x, *self.convs["0"])
         for name, conv in list(self.convs.items())[1:]:
+            if name[0] not in blocks:
+                break
             if name[0] != block:
                 block, x = name[0], F.max_pool2d(x, 2)
             x = F.relu(F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), *conv))

@@ -43,7 +43,7 @@ static matting open_matting(nst_shape shape, const double *content)
     void *target = calloc(1, nst_loss_matting.target_bytes(&m.loss.tools, shape));
     nst_loss_matting.target_accumulate(&m.loss.tools, shape, &whole, content, target, NULL);
     m.loss.target = target;
-    m.loss.state = malloc(nst_loss_matting.state_bytes(shape));
+    m.loss.state = malloc(nst_loss_matting.state_bytes(&m.loss.tools, shape));
     return m;
 }
 

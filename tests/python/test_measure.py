@@ -22,6 +22,9 @@ class Measuring(TestCase):
             self.assertAlmostEqual(layer.style, 0)
         for value in (measured.retention, measured.ssim, measured.edge_ssim, measured.edge_correlation):
             self.assertAlmostEqual(value, 1)
+        for value in (measured.erosion, measured.self_similarity, measured.held_out_style_half):
+            self.assertAlmostEqual(value, 0)
+        self.assertIsNone(measured.held_out_style_quarter)
         self.assertEqual(measured.high_frequency, measured.high_frequency_content)
         self.assertEqual(measured.high_frequency, measured.high_frequency_style)
 

@@ -533,6 +533,10 @@ class nst_measure_summary(Structure):
     high_frequency_style: float
     precision: bytes
     held_out: int
+    held_out_style_half: float
+    held_out_style_quarter: float
+    self_similarity: float
+    erosion: float
     reserved: Any
     _fields_ = [
         ("size", c_uint32),
@@ -549,6 +553,10 @@ class nst_measure_summary(Structure):
         ("high_frequency_style", c_double),
         ("precision", c_char * 12),
         ("held_out", c_uint32),
+        ("held_out_style_half", c_double),
+        ("held_out_style_quarter", c_double),
+        ("self_similarity", c_double),
+        ("erosion", c_double),
         ("reserved", c_uint64 * 4),
     ]
 

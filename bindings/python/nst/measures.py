@@ -39,7 +39,11 @@ class Measure:
     height: int
     held_out_style: Optional[float]  # mean style distance at layers that the objective leaves out
     held_out: int  # how many these are
+    held_out_style_half: Optional[float]  # the same of picture and style at half their size
+    held_out_style_quarter: Optional[float]
     retention: Optional[float]  # of the content at relu4_2, 1: all of it
+    erosion: Optional[float]  # 1 - edge_correlation * retention, neither below 0
+    self_similarity: Optional[float]  # how much else is alike than in the content, 0: nothing
     ssim: Optional[float]
     edge_ssim: Optional[float]
     edge_correlation: Optional[float]
@@ -65,7 +69,9 @@ def _read(context: Context, pointer: Any) -> Measure:
     raw = make(_raw.nst_measure_summary)
     context._check(lib.nst_measure_get_summary(pointer, raw))
     return Measure(width=raw.width, height=raw.height, held_out_style=_known(raw.held_out_style), held_out=raw.held_out,
-                   retention=_known(raw.retention), ssim=_known(raw.ssim), edge_ssim=_known(raw.edge_ssim),
+                   held_out_style_half=_known(raw.held_out_style_half), held_out_style_quarter=_known(raw.held_out_style_quarter),
+                   retention=_known(raw.retention), erosion=_known(raw.erosion), self_similarity=_known(raw.self_similarity),
+                   ssim=_known(raw.ssim), edge_ssim=_known(raw.edge_ssim),
                    edge_correlation=_known(raw.edge_correlation), high_frequency=_known(raw.high_frequency),
                    high_frequency_content=_known(raw.high_frequency_content),
                    high_frequency_style=_known(raw.high_frequency_style), precision=raw.precision.decode(),
