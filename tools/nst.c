@@ -37,7 +37,8 @@ const cli_command cli_commands[] = {
     {"sweep", "CONTENT STYLE [STYLE...] -o GRID.png --vary OPTION=VALUES [--vary ...] [options]",
      "compare settings on one labelled sheet",
      "Runs every combination of the varied options, sharing the features of the images, and writes one contact sheet in PNG "
-     "with the losses of each cell in a JSON file of the same name beside it.",
+     "with the losses and the measures (nst measure) of each cell in a JSON file of the same name beside it. All cells are measured "
+     "with the settings that are not varied, so that their numbers compare; retention, edges and style are printed on the sheet.",
      "nst sweep photo.jpg painting.jpg -o grid.png --vary alpha=1,5,25 --vary beta=10,100 --size 256\n"
      "nst sweep photo.jpg painting.jpg -o grid.png --vary 'layers=relu2_2;relu4_2;relu4_2,relu5_2'\n"
      "nst sweep photo.jpg painting.jpg -o grid.png --vary init=content,noise --vary seed=1,2\n",

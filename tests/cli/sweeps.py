@@ -36,6 +36,31 @@ class Sweep(Case):
             self.assertEqual(self.info("one.png")["result"]["loss"], cell["loss"])
             self.assertEqual(self.info("one.png")["params"], cell["options"])
 
+    def test_cells_are_measured(self):
+        self.sweep("--vary", "beta=1,1000", "--dialect", "normalised", "--verbose")
+        for cell in self.table()["cells"]:
+            self.run_nst(self.content, self.style, "-o", "one.png", "--overwrite", *self.small, "--dialect", "normalised", "--beta",
+                         cell["varied"]["beta"], "--bits", "16")
+            done = self.run_nst("measure", "one.png", "--content", self.content, "--style", self.style, "--weights", "builtin", "--json")
+            alone = json.loads(done.stdout)
+            self.assertEqual(len(cell["measures"]), 7)
+            for key, value in cell["measures"].items():
+                if value is None:
+                    self.assertIsNone(alone[key])
+                else:
+                    self.assertAlmostEqual(value, alone[key], delta=1e-3 * abs(alone[key]) + 1e-5)
+
+    def test_the_judge_is_the_same_for_all(self):
+        """What a cell's objective sees is not what it is judged by; at no iterations all cells are the same picture."""
+        self.sweep("--vary", "style-layers=relu1_2;relu2_1", "--vary", "pooling=max,average", "--iterations", "0")
+        first, *others = [cell["measures"] for cell in self.table()["cells"]]
+        for other in others:
+            self.assertEqual(first, other)
+        self.sweep("--overwrite", "--vary", "style-scale=1,2", "--iterations", "0")
+        first, other = [cell["measures"] for cell in self.table()["cells"]]
+        self.assertEqual(first["retention"], other["retention"])
+        self.assertNotEqual(first["held_out_style"], other["held_out_style"])
+
     def test_lists_are_separated_by_semicolons(self):
         self.sweep("--vary", "layers=relu2_1;relu2_1,relu3_1:0.5")
         self.assertEqual([c["varied"]["content-layers"] for c in self.table()["cells"]], ["relu2_1", "relu2_1,relu3_1:0.5"])
