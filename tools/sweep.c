@@ -13,7 +13,7 @@
 typedef struct sweep_cell {
     char *label;       /* "alpha=5 beta=10" */
     char *outcome;     /* "loss 1.2e+05, 500 it." or why there is none */
-    char *measured;    /* "retention 0.81 edges 0.74 style 0.012"; NULL: not measured */
+    char *measured;    /* "retention=0.81 edges=0.74 style=0.012"; NULL: not measured */
     nst_image *image;  /* NULL: not run */
     json_writer losses; /* members for the JSON file */
     char *options;     /* JSON */
@@ -118,7 +118,7 @@ static void note_measures(sweep_cell *cell, const nst_measure_summary *s)
     jw_number(&cell->losses, "erosion", s->erosion);
     jw_number(&cell->losses, "self_similarity", s->self_similarity);
     jw_close(&cell->losses, '}');
-    cell->measured = cli_format("retention %.3f edges %.3f style %.3g", s->retention, s->edge_correlation, s->held_out_style);
+    cell->measured = cli_format("retention=%.3f edges=%.3f style=%.3g", s->retention, s->edge_correlation, s->held_out_style);
 }
 
 static void measure_cell(const sweep_state *sweep, sweep_cell *cell, const nst_options *options)
