@@ -70,6 +70,7 @@ const cli_alias cli_aliases[] = {
     {"tv-weight", "tv", 0},
     {"num-iterations", "iterations", 'n'},
     {"image-size", "size", 's'},
+    {"color", "colour", 0},
     {"style-blend-weights", "style-weights", 0},
     {"lbfgs-num-correction", "history", 0},
     {NULL, NULL, 0},

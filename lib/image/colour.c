@@ -201,6 +201,30 @@ void nst_colour_solve(nst_colour_method method, const nst_colour_moments *from, 
     else solve_symmetric(a, b, map->matrix);
 }
 
+static const double luma_weights[3] = {0.299, 0.587, 0.114};
+
+static void luma_moments(const nst_colour_moments *moments, double *mean, double *variance)
+{
+    *mean = *variance = 0;
+    for (int i = 0; i < 3; i++) {
+        *mean += luma_weights[i] * moments->mean[i];
+        for (int k = 0; k < 3; k++) *variance += luma_weights[i] * moments->covariance[i][k] * luma_weights[k];
+    }
+}
+
+void nst_colour_solve_luma(const nst_colour_moments *from, const nst_colour_moments *to, nst_colour_map *map)
+{
+    double mean, other_mean, variance, other_variance, gain;
+    luma_moments(from, &mean, &variance);
+    luma_moments(to, &other_mean, &other_variance);
+    gain = sqrt((fmax(other_variance, 0) + ridge) / (fmax(variance, 0) + ridge));
+    for (int i = 0; i < 3; i++) {
+        map->from[i] = from->mean[i];
+        map->to[i] = other_mean;
+        for (int k = 0; k < 3; k++) map->matrix[i][k] = gain * luma_weights[k];
+    }
+}
+
 static double clip(double value)
 {
     return value > 0 ? fmin(value, 1) : 0;

@@ -30,6 +30,9 @@ void nst_colour_of_image(const nst_image *image, nst_colour_moments *moments);
 void nst_colour_blend(const nst_colour_moments *moments, const double *weights, size_t count, nst_colour_moments *blend);
 
 void nst_colour_solve(nst_colour_method method, const nst_colour_moments *from, const nst_colour_moments *to, nst_colour_map *map);
+/* To gray: luma, Rec.601, with the mean and the deviation of the other's (Gatys et al., luminance-only transfer); to its own moments,
+ * nothing but luma. */
+void nst_colour_solve_luma(const nst_colour_moments *from, const nst_colour_moments *to, nst_colour_map *map);
 /* Of picture (3, count); the result is clipped to 0..1. */
 void nst_colour_apply(const nst_colour_map *map, nst_real *picture, size_t count);
 /* Gives picture (3, count) the colours of the reference, by the symmetric map. */

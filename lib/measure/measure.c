@@ -72,6 +72,7 @@ static int32_t choose_settings(job *j, const nst_options *given)
     if (status < 0) return nst_fail_nomem(j->error, "options");
     if (strcmp(nst_option_text(j->options, NST_OPT_PRECISION), "auto") == 0)
         status = nst_option_store(j->options, NST_OPT_PRECISION, "fp32", j->error); /* the same judge on every processor */
+    if (status >= 0) status = nst_option_store(j->options, NST_OPT_COLOUR, "none", j->error); /* the images are what they are */
     if (status >= 0) status = choose_layers(j);
     if (status < 0) return status;
     return nst_settings_resolve(j->options, j->targets->model, j->targets->content != NULL, j->targets->style_count, &j->settings,

@@ -129,14 +129,14 @@ static int32_t open_scale(forecast *f, size_t scale)
 /* The finished picture goes out. Under a limit the features rest meanwhile (nst_session_image()). */
 static void hand_out(forecast *f)
 {
+    const nst_targets *targets = f->session->targets;
     size_t last = f->schedule->count - 1, width = f->schedule->scales[last].width, height = f->schedule->scales[last].height;
-    const nst_image *content = f->session->targets->content;
-    size_t making = nst_picture_to_image_bytes(width, height, content);
-    size_t finishing = nst_image_bytes(width, height, content && content->has_alpha) +
-                       nst_finish_bytes(f->settings->finish, content, width, height);
+    size_t image = nst_image_bytes(width, height, targets->content && targets->content->has_alpha);
     size_t resting = f->settings->memory_limit > 0 ? f->size.walk.bytes : 0;
     nst_ledger_give(&f->ledger, NST_FOR_FEATURES, resting);
-    pass_through(&f->ledger, NST_FOR_IMAGES, making > finishing ? making : finishing);
+    pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_to_image_bytes(width, height, targets->content));
+    pass_through(&f->ledger, NST_FOR_IMAGES, image + nst_colour_result_bytes(targets, f->settings->colours, width, height));
+    pass_through(&f->ledger, NST_FOR_IMAGES, image + nst_finish_bytes(f->settings->finish, targets->content, width, height));
     nst_ledger_take(&f->ledger, NST_FOR_FEATURES, resting);
 }
 

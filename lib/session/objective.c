@@ -195,7 +195,8 @@ static void make_order(const nst_objective *objective, const nst_targets *target
 {
     loss_source source = image == NST_CONTENT_IMAGE ? OF_CONTENT : OF_STYLES;
     o->job = (nst_target_job){.tools = &objective->tools, .network = objective->network, .image = image, .width = objective->width,
-                              .height = objective->height, .halvings = at, .room = objective->room, .requests = o->requests};
+                              .height = objective->height, .halvings = at, .room = objective->room, .requests = o->requests,
+                              .colours = settings->colours};
     if (source == OF_STYLES)
         nst_schedule_style_size(targets->styles[image], settings->style_scale, objective->width, objective->height, &o->job.width,
                                 &o->job.height);

@@ -54,6 +54,10 @@ static const nst_option_info table[NST_OPT_COUNT] = {
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "style-scale", "1", "", "", "objective",
      "Size of the style images: their longer side is this many times the output's longer side. Larger means larger strokes.", 0.01,
      16, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "colour", "none", "none|match|luminance|keep", "", "objective",
+     "Whose colours the result has. none: the style's, as far as it brings them. The others keep the content's: match gives the style "
+     "images the content's mean and covariance of colours before they are looked at; luminance paints brightness alone, in gray; keep "
+     "paints in colour and puts the content's back at the end (neural-style's original_colors).", 0, 0, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "photo", "0", "", "", "objective",
      "How far the picture stays a photograph: a loss that allows the content image to be recoloured, smoothly, and nothing to be painted "
      "(docs/photo.md). Its weight is 10^(3 photo - 1.5); 0 is none.", 0, 1, {0}},

@@ -22,6 +22,7 @@ typedef enum nst_option_id {
     NST_OPT_STYLE_STATISTICS,
     NST_OPT_STYLE_WEIGHTS,
     NST_OPT_STYLE_SCALE,
+    NST_OPT_COLOUR,
     NST_OPT_PHOTO,
     NST_OPT_OCTAVES,
     NST_OPT_INIT,

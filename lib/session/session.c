@@ -186,6 +186,7 @@ static int32_t fill_start(const nst_session *session, nst_real *picture, nst_err
     else nst_picture_fill(picture, values, (nst_real)0.5);
     if (status >= 0 && settings->init == NST_INIT_MATCHED) match_styles(session, picture, values / 3);
     if (status >= 0) nst_picture_blend_noise(picture, values, noise, settings->seed);
+    if (status >= 0) nst_colour_start(settings->colours, picture, width * height);
     return status;
 }
 
@@ -220,6 +221,7 @@ int32_t nst_session_image(nst_session *session, nst_image **out)
     if (status >= 0)
         status = nst_picture_to_image(session->ctx, picture, nst_session_width(session), nst_session_height(session),
                                       session->targets->content, out, &session->error);
+    if (status >= 0) status = nst_colour_result(session->targets, session->settings.colours, out, &session->error);
     if (status >= 0) status = nst_finish_image(session->settings.finish, session->targets->content, *out, &session->error);
     if (status < 0) nst_image_unref(*out), *out = NULL;
     nst_free(&session->ctx->memory, owned);

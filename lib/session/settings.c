@@ -218,15 +218,17 @@ static void resolve_weights(const nst_options *options, nst_settings *out)
     out->laplacian_pool = (size_t)nst_option_number(options, NST_OPT_LAPLACIAN_POOL);
     out->statistics = (nst_statistics)nst_option_number(options, NST_OPT_STYLE_STATISTICS);
     out->style_scale = nst_option_number(options, NST_OPT_STYLE_SCALE);
+    out->colours = (nst_colours)nst_option_number(options, NST_OPT_COLOUR);
     out->octaves = (size_t)number_or(options, NST_OPT_OCTAVES, out->dialect == NST_DIALECT_NORMALISED ? 3 : 1);
 }
 
 static void resolve_start(const nst_options *options, bool has_content, bool has_styles, nst_settings *out)
 {
     bool normalised = out->dialect == NST_DIALECT_NORMALISED;
+    bool matched = normalised && has_styles && out->colours == NST_COLOURS_NONE; /* else the content's colours are wanted */
     out->init = (nst_init)nst_option_number(options, NST_OPT_INIT);
     if (out->init == NST_INIT_AUTO)
-        out->init = !has_content ? NST_INIT_NOISE : normalised && has_styles ? NST_INIT_MATCHED : NST_INIT_CONTENT;
+        out->init = !has_content ? NST_INIT_NOISE : matched ? NST_INIT_MATCHED : NST_INIT_CONTENT;
     out->finish = (nst_filter_kind)nst_option_number(options, NST_OPT_FINISH); /* the enum's order */
     out->init_noise = nst_option_number(options, NST_OPT_INIT_NOISE);
     out->seed = (uint64_t)nst_option_number(options, NST_OPT_SEED);
@@ -310,6 +312,9 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     if (!has_content) out->laplacian = 0;
     if (has_content) out->matting = matting_weight(nst_option_number(options, NST_OPT_PHOTO));
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
+    if (status >= 0 && out->colours != NST_COLOURS_NONE && !has_content)
+        status = nst_fail(error, NST_ERR_INVALID_ARG, "colour is %s, but there is no content image whose colours it could be",
+                          nst_option_text(options, NST_OPT_COLOUR));
     if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);
     if (status >= 0) note_automatic(style_count, out);
     return status;

@@ -7,6 +7,7 @@
 #include "loss/dialect.h"
 #include "net/network.h"
 #include "optim/optim.h"
+#include "session/colour.h"
 #include "session/options.h"
 
 #define NST_MAX_STYLES 64
@@ -55,6 +56,7 @@ typedef struct nst_settings {
     nst_layer_choices content, style; /* empty where there is no image for them */
     double style_weights[NST_MAX_STYLES]; /* sum 1 */
     double style_scale;
+    nst_colours colours;
     size_t laplacian_pool;
     size_t octaves; /* at most */
     nst_init init;

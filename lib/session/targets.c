@@ -12,6 +12,7 @@ struct nst_target_entry {
     size_t laplacian_pool;
     nst_network_config config;
     int image;
+    nst_colours colours;
     size_t width, height, halvings;
     nst_shape shape;
     uint32_t holds; /* by objectives; at 0 it stays only while there is room */
@@ -94,7 +95,7 @@ static nst_target_entry *find_entry(nst_target_entry *entry, const nst_target_jo
         if (entry->request.class == request->class && entry->request.layer == request->layer && entry->image == job->image &&
             entry->width == job->width && entry->height == job->height && entry->halvings == job->halvings &&
             entry->kernels == job->tools->kernels && entry->narrow == job->tools->narrow &&
-            entry->laplacian_pool == job->tools->laplacian_pool &&
+            entry->laplacian_pool == job->tools->laplacian_pool && entry->colours == nst_colour_of_target(job->colours, job->image) &&
             nst_network_config_equal(&entry->config, &job->network->config))
             return entry;
     return NULL;
@@ -259,7 +260,8 @@ static int32_t add_entry(work *w, const nst_target_request *request)
     *entry = (nst_target_entry){.next = w->fresh, .request = *request, .kernels = job->tools->kernels,
                                 .narrow = job->tools->narrow, .laplacian_pool = job->tools->laplacian_pool,
                                 .config = job->network->config,
-                                .image = job->image, .width = job->width, .height = job->height, .halvings = job->halvings,
+                                .image = job->image, .colours = nst_colour_of_target(job->colours, job->image),
+                                .width = job->width, .height = job->height, .halvings = job->halvings,
                                 .shape = shape_of(job, request), .bytes = sizeof *entry + data_bytes(job, request)};
     w->fresh = entry;
     entry->data = nst_alloc_zero(memory, data_bytes(job, request));
@@ -309,6 +311,7 @@ static int32_t look_at(work *w, nst_real *picture)
     const nst_target_job *job = w->job;
     nst_tile pixels = nst_tile_whole((nst_shape){3, extent_of(job).height, extent_of(job).width});
     int32_t status = nst_picture_from_image(nst_targets_image(w->targets, job->image), job->width, job->height, picture, w->error);
+    if (status >= 0) nst_colour_target(w->targets, job->colours, job->image, picture, job->width * job->height);
     for (size_t i = 0; i < job->halvings && status >= 0; i++)
         nst_picture_halve(picture, job->width >> i, job->height >> i, picture);
     if (status >= 0) status = observe(w, NST_PIXELS, &pixels, picture);

@@ -13,6 +13,7 @@
 #include "base/ledger.h"
 #include "net/walk.h"
 #include "nst/session.h"
+#include "session/colour.h"
 
 #define NST_PIXELS SIZE_MAX /* the "layer" of losses on the picture itself */
 #define NST_CONTENT_IMAGE (-1) /* else: index of a style image */
@@ -56,6 +57,7 @@ typedef struct nst_target_job {
     size_t room;          /* that the way through the network may take (nst_walk_new) */
     const nst_target_request *requests;
     size_t count;
+    nst_colours colours;
 } nst_target_job;
 
 /* Sees to it that the statistics are there; one walk through the network computes all that are missing. On success each request is held

@@ -226,7 +226,8 @@ static void plans_keep_the_picture_and_tell_the_new_loss(void **state)
     world *w = *state;
     static const change changes[] = {
         {"content-layers", "relu2_1:3,conv1_2"}, {"style-layers", "relu3_1"}, {"style-weights", "4"}, {"style-scale", "1.5"},
-        {"photo", "0.5"}, {"optimizer", "adam"}, {"optimizer", "lbfgs"}, {"history", "3"}, {"history-precision", "bf16"}, {"pooling", "l2"},
+        {"colour", "match"}, {"photo", "0.5"},
+        {"optimizer", "adam"}, {"optimizer", "lbfgs"}, {"history", "3"}, {"history-precision", "bf16"}, {"pooling", "l2"},
         {"pooling-rescale", "true"}, {"padding", "reflect"}, {"preprocessing", "caffe"}, {"precision", "fp32"}};
     static const char *const optimizers[] = {"lbfgs", "adam"};
     for (size_t i = 0; i < 2 * sizeof changes / sizeof changes[0]; i++) {

@@ -117,6 +117,9 @@ static const situation situations[] = {
     {120, 90, 3, 1, "{\"size\": 150, \"iterations\": 2, \"pooling\": \"average\", \"padding\": \"reflect\"}"},
     {120, 90, 3, 1, "{\"size\": 150, \"iterations\": 2, \"content-layers\": \"conv1_1,relu3_2,pool4\", \"style-layers\": \"relu5_4\"}"},
     {120, 90, 3, 1, "{\"size\": 150, \"iterations\": 2, \"content-layers\": \"relu1_1\", \"style-layers\": \"conv1_1,pool1\"}"},
+    {120, 90, 3, 2, "{\"size\": 150, \"iterations\": 2, \"colour\": \"match\"}"},
+    {700, 900, 4, 1, "{\"size\": 40, \"iterations\": 1, \"colour\": \"keep\", \"optimizer\": \"adam\"}"},
+    {700, 900, 3, 1, "{\"size\": 40, \"iterations\": 1, \"colour\": \"luminance\", \"style-layers\": \"relu1_1\"}"},
     {0, 0, 0, 2, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\"}"},
     {150, 150, 3, 0, "{\"size\": 150, \"iterations\": 2, \"init\": \"gray\"}"},
 };
