@@ -5,7 +5,7 @@
  *   job.c         context, options, model, images of a run     output.c   checks before a run, saving after it
  *   run.c         the loop over nst_session_step()             log.c      --log
  *   estimate.c    --estimate
- *   stylize.c reconstruct.c sweep.c weights.c info.c options.c bench.c measure.c one command each
+ *   stylize.c reconstruct.c texture.c sweep.c weights.c info.c options.c bench.c measure.c one command each
  *
  * The process never calls setlocale(), so printf() and strtod() work in the C locale.
  */
@@ -42,8 +42,9 @@ typedef struct cli_command {
     const char *const (*defaults)[2]; /* its own defaults of session options: {"photo", "1"}, ...; NULL ends them, NULL: none */
 } cli_command;
 
-enum { CMD_STYLIZE = 1, CMD_RECONSTRUCT = 2, CMD_SWEEP = 4, CMD_WEIGHTS = 8, CMD_INFO = 16, CMD_OPTIONS = 32, CMD_BENCH = 64,
-       CMD_MEASURE = 128, CMD_PHOTO = 256, CMD_ALL = 511, CMD_RUNS = CMD_STYLIZE | CMD_RECONSTRUCT | CMD_PHOTO,
+enum { CMD_STYLIZE = 1, CMD_RECONSTRUCT = 2, CMD_TEXTURE = 4, CMD_SWEEP = 8, CMD_WEIGHTS = 16, CMD_INFO = 32, CMD_OPTIONS = 64,
+       CMD_BENCH = 128, CMD_MEASURE = 256, CMD_PHOTO = 512, CMD_ALL = 1023,
+       CMD_RUNS = CMD_STYLIZE | CMD_RECONSTRUCT | CMD_TEXTURE | CMD_PHOTO,
        CMD_PICTURES = CMD_RUNS | CMD_SWEEP };
 
 extern const cli_command cli_commands[];
@@ -55,6 +56,7 @@ const char *cli_command_default(const cli_command *command, const char *key);
 
 int cli_stylize(const cli_args *args);
 int cli_reconstruct(const cli_args *args);
+int cli_texture(const cli_args *args);
 int cli_sweep(const cli_args *args);
 int cli_weights(const cli_args *args);
 int cli_info(const cli_args *args);

@@ -6,8 +6,8 @@
 /* name, letter, commands, value, argument, choices, minimum, maximum, doc; in the order of cli_flag_id */
 const cli_flag cli_flags[FLAG_COUNT] = {
     {"output", 'o', CMD_PICTURES | CMD_WEIGHTS, VALUE_FILE, "FILE", "", 0, 0,
-     "Where the result goes: .png or .jpg; sweep: .png; weights convert: .safetensors. '-' writes PNG to standard output (stylize "
-     "and reconstruct)."},
+     "Where the result goes: .png or .jpg; sweep: .png; weights convert: .safetensors. '-' writes PNG to standard output (not "
+     "for sweep and weights)."},
     {"content", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose content the result should have."},
     {"style", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose style the result should have."},
     {"weights", 'w', CMD_PICTURES | CMD_BENCH | CMD_MEASURE, VALUE_FILE, "FILE|NAME", "", 0, 0,

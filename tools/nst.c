@@ -34,6 +34,14 @@ const cli_command cli_commands[] = {
      "nst reconstruct content photo.jpg --layers relu4_2 -o out.png\n"
      "nst reconstruct style painting.jpg --layers relu1_1,relu2_1,relu3_1 -o texture.png --size 256\n",
      2, 2, "*", cli_reconstruct, NULL},
+    {"texture", "STYLE [STYLE...] -o OUT [--width N --height N | --size N] [options]", "make a texture of any size from style images",
+     "Starts from noise and finds a picture with the style of the images and no content. --width and --height give its size; --size "
+     "is its longer side in the shape of the first image. A style smaller than the output is not enlarged, so that a larger output shows "
+     "more of the same texture; --style-scale says otherwise.",
+     "nst texture painting.jpg -o texture.png --size 512\n"
+     "nst texture painting.jpg -o banner.png --width 1200 --height 300 --scales 2\n"
+     "nst texture a.jpg b.jpg -o mixed.png --style-weights 1,3 --seed 7\n",
+     1, -1, "*", cli_texture, NULL},
     {"sweep", "CONTENT STYLE [STYLE...] -o GRID.png --vary OPTION=VALUES [--vary ...] [options]",
      "compare settings on one labelled sheet",
      "Runs every combination of the varied options, sharing the features of the images, and writes one contact sheet in PNG "

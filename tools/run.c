@@ -61,6 +61,19 @@ int run_override(const cli_job *job, nst_session *session)
     return CLI_OK;
 }
 
+int run_open(cli_job *job, nst_targets *targets, nst_session **session)
+{
+    const char *checkpoint = job->args->values[FLAG_RESUME];
+    int code = CLI_OK;
+    int32_t status;
+    if (!checkpoint) code = job_load_init(job, job->options, job->init_path, &job->init);
+    if (code != CLI_OK) return code;
+    if (checkpoint) status = nst_session_resume(targets, checkpoint, session);
+    else status = nst_session_new(targets, job->options, job->init, session);
+    if (status < 0) return run_refused(job, status);
+    return checkpoint ? run_override(job, *session) : CLI_OK;
+}
+
 /* ---- pictures and checkpoints ---- */
 
 /* The picture as it is, with its texts. NULL with the reason said. */

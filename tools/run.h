@@ -11,6 +11,8 @@ int run_check(cli_output *output, const cli_args *args, const char *const *input
 int run_refused(const cli_job *job, int32_t status);
 /* Applies what the command line says to a session made from a checkpoint. */
 int run_override(const cli_job *job, nst_session *session);
+/* A session of the targets, or the one that --resume names. */
+int run_open(cli_job *job, nst_targets *targets, nst_session **session);
 /* Steps until the end, writes log, frames and checkpoints, saves the picture. `what` names the kind of run. */
 int run_session(const cli_job *job, nst_session *session, const cli_output *output, const char *what);
 

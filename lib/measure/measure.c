@@ -66,13 +66,23 @@ static int32_t choose_layers(const job *j)
     return status < 0 ? status : store_relus(j, NST_OPT_STYLE_LAYERS, extent);
 }
 
+/* Images are what they are, and the picture has the size that it has. */
+static int32_t ignore_options(const job *j)
+{
+    static const nst_option_id ids[] = {NST_OPT_COLOUR, NST_OPT_WIDTH, NST_OPT_HEIGHT};
+    int32_t status = NST_OK;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0] && status >= 0; i++)
+        status = nst_option_store(j->options, ids[i], nst_option_entry(ids[i])->default_text, j->error);
+    return status;
+}
+
 static int32_t choose_settings(job *j, const nst_options *given)
 {
     int32_t status = given ? nst_options_copy(given, &j->options) : nst_options_new(j->targets->ctx, &j->options);
     if (status < 0) return nst_fail_nomem(j->error, "options");
     if (strcmp(nst_option_text(j->options, NST_OPT_PRECISION), "auto") == 0)
         status = nst_option_store(j->options, NST_OPT_PRECISION, "fp32", j->error); /* the same judge on every processor */
-    if (status >= 0) status = nst_option_store(j->options, NST_OPT_COLOUR, "none", j->error); /* the images are what they are */
+    if (status >= 0) status = ignore_options(j);
     if (status >= 0) status = choose_layers(j);
     if (status < 0) return status;
     return nst_settings_resolve(j->options, j->targets->model, j->targets->content != NULL, j->targets->style_count, &j->settings,

@@ -257,15 +257,29 @@ static size_t possible_size(const nst_session *session, const nst_settings *sett
     return low > 0 && obey_at(session, settings, 16 * low) == NST_OK ? 16 * low : 0;
 }
 
+static void advise(const nst_session *session, const nst_settings *settings, size_t size, char *advice, size_t capacity)
+{
+    nst_settings smaller = *settings;
+    nst_schedule schedule;
+    smaller.size = size;
+    if (size == 0) snprintf(advice, capacity, "no size fits into it");
+    else if (settings->width == 0) snprintf(advice, capacity, "try size %zu, which fits", size);
+    else {
+        nst_schedule_make(&smaller, shape_giver(session), &schedule);
+        snprintf(advice, capacity, "try width %zu and height %zu, which fits", schedule.scales[schedule.count - 1].width,
+                 schedule.scales[schedule.count - 1].height);
+    }
+}
+
 static int32_t refuse(const nst_session *session, const nst_settings *settings, const nst_schedule *schedule, size_t needed,
                       nst_error *error)
 {
-    char need[NST_NUMBER_TEXT], limit[NST_NUMBER_TEXT], advice[64] = "no size fits into it";
+    char need[NST_NUMBER_TEXT], limit[NST_NUMBER_TEXT], advice[80];
     size_t size = possible_size(session, settings, schedule);
     /* with the allowance that comes on top */
     double least = (double)needed + (double)session->beside, share = least / (ALLOWANCE_SHARE - 1);
     least += share < (double)largest_allowance ? share : (double)largest_allowance;
-    if (size > 0) snprintf(advice, sizeof advice, "try size %zu, which fits", size);
+    advise(session, settings, size, advice, sizeof advice);
     return nst_fail(error, NST_ERR_LIMIT, "memory-limit: a picture of %zux%zu needs at least %s, in tiles and with every saving, and the "
                     "limit is %s; %s", schedule->scales[schedule->count - 1].width, schedule->scales[schedule->count - 1].height,
                     nst_format_bytes(least, need), nst_format_bytes((double)settings->memory_limit, limit), advice);

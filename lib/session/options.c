@@ -76,6 +76,11 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "10 iterations, 80, 50, 30, 20, or 150, 100, 100, 60.", 0, 0, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "size", "512", "", "pixels", "schedule",
      "Longer side of the output; 0 keeps the size of the content image.", 0, 65535, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "width", "0", "", "pixels", "schedule",
+     "Width of an output that has no content image to take its shape from; with height, and in place of size. 0: the shape of the first "
+     "style image.", 0, 65535, {0}},
+    {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "height", "0", "", "pixels", "schedule",
+     "Height of an output that has no content image, with width.", 0, 65535, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "scales", "auto", "", "", "schedule",
      "Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone. When not given: from about 128 "
      "pixels on in the dialect normalised, else 1.", 1, 12, {0}},

@@ -30,6 +30,8 @@ typedef enum nst_option_id {
     NST_OPT_SEED,
     NST_OPT_PRESET,
     NST_OPT_SIZE,
+    NST_OPT_WIDTH,
+    NST_OPT_HEIGHT,
     NST_OPT_SCALES,
     NST_OPT_DETAIL,
     NST_OPT_ITERATIONS,

@@ -41,7 +41,8 @@ static void share_iterations(const nst_settings *settings, nst_schedule *out)
 
 void nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out)
 {
-    size_t width = model_image->width, height = model_image->height, longer = width > height ? width : height;
+    size_t width = settings->width ? settings->width : model_image->width;
+    size_t height = settings->height ? settings->height : model_image->height, longer = width > height ? width : height;
     double full = settings->size ? (double)settings->size / (double)longer : 1;
     out->count = settings->scales ? settings->scales : scales_down_from(settings->size ? settings->size : longer);
     for (size_t i = 0; i < out->count; i++) {

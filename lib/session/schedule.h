@@ -15,8 +15,8 @@ typedef struct nst_schedule {
     } scales[12];            /* coarse first */
 } nst_schedule;
 
-/* The picture has the shape of `model_image` (the content, or the first style), its longer side settings->size (0: as the image). All but
- * the octaves, which are 1. */
+/* The picture has the shape of the settings, else that of `model_image` (the content, or the first style); its longer side is
+ * settings->size (0: as the image). All but the octaves, which are 1. */
 void nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out);
 /* A style image's longer side is `scale` times that of the picture (width x height); its shape stays. */
 void nst_schedule_style_size(const nst_image *style, double scale, size_t width, size_t height, size_t *style_width,

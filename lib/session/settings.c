@@ -256,6 +256,20 @@ static void resolve_preconditioner(const nst_options *options, nst_settings *out
     out->pyramid = out->optim.kind == NST_OPTIMIZER_LBFGS && (choice == 2 || (choice == 0 && out->dialect == NST_DIALECT_NORMALISED));
 }
 
+static int32_t resolve_shape(const nst_options *options, bool has_content, nst_settings *out, nst_error *error)
+{
+    out->width = (size_t)nst_option_number(options, NST_OPT_WIDTH);
+    out->height = (size_t)nst_option_number(options, NST_OPT_HEIGHT);
+    if (out->width == 0 && out->height == 0) return NST_OK;
+    if (has_content)
+        return nst_fail(error, NST_ERR_INVALID_ARG, "width and height are for pictures without a content image; with one, its shape and "
+                        "size give them");
+    if (out->width == 0 || out->height == 0)
+        return nst_fail(error, NST_ERR_INVALID_ARG, "width and height go together: %s is not given", out->width ? "height" : "width");
+    out->size = out->width > out->height ? out->width : out->height;
+    return NST_OK;
+}
+
 static void note_automatic(size_t style_count, nst_settings *out)
 {
     if (isnan(out->strength)) {
@@ -312,6 +326,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     if (!has_content) out->laplacian = 0;
     if (has_content) out->matting = matting_weight(nst_option_number(options, NST_OPT_PHOTO));
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
+    if (status >= 0) status = resolve_shape(options, has_content, out, error);
     if (status >= 0 && out->colours != NST_COLOURS_NONE && !has_content)
         status = nst_fail(error, NST_ERR_INVALID_ARG, "colour is %s, but there is no content image whose colours it could be",
                           nst_option_text(options, NST_OPT_COLOUR));

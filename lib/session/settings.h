@@ -64,6 +64,7 @@ typedef struct nst_settings {
     nst_filter_kind finish;
     uint64_t seed;
     nst_preset preset;
+    size_t width, height; /* the shape, where no image gives it; else 0 */
     size_t size, scales; /* scales 0: from about 128 pixels on */
     double detail;       /* of the content, put back where the picture grows */
     bool by_preset;      /* the preset tells the iterations of each scale */

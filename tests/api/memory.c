@@ -120,6 +120,7 @@ static const situation situations[] = {
     {120, 90, 3, 2, "{\"size\": 150, \"iterations\": 2, \"colour\": \"match\"}"},
     {700, 900, 4, 1, "{\"size\": 40, \"iterations\": 1, \"colour\": \"keep\", \"optimizer\": \"adam\"}"},
     {700, 900, 3, 1, "{\"size\": 40, \"iterations\": 1, \"colour\": \"luminance\", \"style-layers\": \"relu1_1\"}"},
+    {0, 0, 0, 1, "{\"width\": 64, \"height\": 170, \"iterations\": 2, \"init\": \"noise\", \"scales\": 2}"},
     {0, 0, 0, 2, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\"}"},
     {150, 150, 3, 0, "{\"size\": 150, \"iterations\": 2, \"init\": \"gray\"}"},
 };
@@ -238,6 +239,28 @@ static void what_cannot_fit_is_refused_with_numbers(void **state)
     assert_ok(nst_session_new(w->targets, options, NULL, &session));
     nst_session_free(session);
     nst_options_free(options);
+}
+
+static void advice_keeps_a_shape_that_was_given(void **state)
+{
+    world *w = *state;
+    nst_targets *texture = NULL;
+    nst_options *options = situation_options(w->ctx, "{\"width\": 400, \"height\": 200, \"init\": \"noise\", \"memory-limit\": 3000000}");
+    nst_session *session = NULL;
+    char *said, width[16], height[16];
+    assert_ok(nst_targets_new(w->model, NULL, &w->style, 1, &texture));
+    assert_int_equal(nst_session_new(texture, options, NULL, &session), NST_ERR_LIMIT);
+    said = strstr(nst_ctx_error(w->ctx), "try width ");
+    assert_non_null(said);
+    snprintf(width, sizeof width, "%d", atoi(said + 10));
+    snprintf(height, sizeof height, "%d", atoi(strstr(said, "height ") + 7));
+    assert_int_equal(2 * atoi(height), atoi(width));
+    assert_ok(nst_options_set_str(options, "width", width));
+    assert_ok(nst_options_set_str(options, "height", height));
+    assert_ok(nst_session_new(texture, options, NULL, &session));
+    nst_session_free(session);
+    nst_options_free(options);
+    nst_targets_unref(texture);
 }
 
 /* "1.5M" of any option in bytes. */
@@ -412,6 +435,7 @@ int main(void)
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(content_features_are_narrowed_last),
         test_in_world(what_cannot_fit_is_refused_with_numbers),
+        test_in_world(advice_keeps_a_shape_that_was_given),
         test_in_world(limits_are_written_with_units),
         test_in_world(cancelling_reaches_into_tiles),
         test_in_world(a_limit_may_change_during_the_run),

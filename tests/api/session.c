@@ -251,6 +251,31 @@ static void style_scale_sizes_the_style(void **state)
     nst_targets_unref(targets);
 }
 
+/* Whatever shape the style has. */
+static void without_a_content_the_shape_may_be_given(void **state)
+{
+    world *w = *state;
+    nst_targets *texture = new_targets(w, NULL, w->style, NULL);
+    nst_session *session = new_session(w->ctx, texture, "init", "noise", "width", "50", "height", "20", NULL);
+    nst_options *options;
+    finish(session);
+    assert_int_equal(progress_of(session).width, 50);
+    assert_int_equal(progress_of(session).height, 20);
+    set(session, "height", "60");
+    assert_int_equal(step(session), NST_DONE);
+    assert_int_equal(progress_of(session).width, 50);
+    assert_int_equal(progress_of(session).height, 60);
+    nst_session_free(session);
+    options = new_options(w->ctx, "init", "noise", "width", "50", NULL);
+    assert_int_equal(nst_session_new(texture, options, NULL, &session), NST_ERR_INVALID_ARG);
+    assert_contains(nst_ctx_error(w->ctx), "height is not given");
+    assert_ok(nst_options_set_str(options, "height", "50"));
+    assert_int_equal(nst_session_new(w->targets, options, NULL, &session), NST_ERR_INVALID_ARG);
+    assert_contains(nst_ctx_error(w->ctx), "without a content image");
+    nst_options_free(options);
+    nst_targets_unref(texture);
+}
+
 static void either_side_may_be_missing(void **state)
 {
     world *w = *state;
@@ -611,6 +636,7 @@ int main(void)
         test_in_world(the_picture_read_is_the_iterate),
         test_in_world(styles_blend_by_their_weights),
         test_in_world(style_scale_sizes_the_style),
+        test_in_world(without_a_content_the_shape_may_be_given),
         test_in_world(either_side_may_be_missing),
         test_in_world(reconstructions_have_one_kind_of_loss),
         test_in_world(terms_name_their_layers),

@@ -87,6 +87,49 @@ class Pictures(Case):
             self.assertEqual(list(last["layers"]), layers.split(","))
             self.assertEqual(self.info(f"{kind}-out.png")["result"]["run"], f"reconstruct {kind}")
 
+    def texture(self, *arguments, **options):
+        return self.run_nst("texture", self.style, "-o", self.out, "--weights", "builtin", "--iterations", "3", "--overwrite", *arguments,
+                            **options)
+
+    def test_textures_have_any_size(self):
+        shape = png_size(self.style)
+        self.assertNotEqual(shape[0], shape[1])
+        for arguments, size in ((("--size", "32"), tuple(round(32 * side / max(shape)) for side in shape)),
+                                (("--width", "50", "--height", "20"), (50, 20)), (("--width", "20", "--height", "70"), (20, 70)),
+                                (("--size", "99", "--width", "64", "--height", "32", "--scales", "2"), (64, 32)), (("--size", "0"), shape)):
+            self.texture(*arguments)
+            self.assertEqual(png_size(self.out), size)
+            told = self.info(self.out)
+            self.assertEqual((told["result"]["run"], told["result"]["images"]), ("texture", ["style.png"]))
+            self.assertEqual(told["params"]["init"], "noise")
+        made = self.out.read_bytes()
+        self.texture("--params", self.out)
+        self.assertEqual(self.out.read_bytes(), made)
+        self.run_nst("texture", self.style, self.content, "-o", self.out, "--overwrite", *self.small, "--style-weights", "1,3")
+        self.assertEqual(self.info(self.out)["result"]["images"], ["style.png", "content.png"])
+
+    def test_textures_do_not_enlarge_their_style(self):
+        longer = max(png_size(self.style))
+        for side, scale in ((longer // 2, 1), (longer, 1), (2 * longer, 0.5)):
+            done = self.texture("--width", str(side), "--height", str(side), "--init", "gray")
+            params = self.info(self.out)["params"]
+            self.assertEqual((params["style-scale"], params["init"]), (scale, "gray"))
+            self.assertEqual("keeps its own size" in done.stderr, scale < 1)
+        self.texture("--size", str(2 * longer), "--style-scale", "1.5")
+        self.assertEqual(self.info(self.out)["params"]["style-scale"], 1.5)
+
+    def test_textures_resume(self):
+        self.texture("--width", "40", "--height", "24", "--checkpoint", "t.ckpt")
+        self.texture("--iterations", "6", "--resume", "t.ckpt")
+        told = self.info(self.out)
+        self.assertEqual((png_size(self.out), told["result"]["iterations"]), ((40, 24), 6))
+
+    def test_textures_refuse(self):
+        self.assertIn("height is not given", self.texture("--width", "40", expect=2).stderr)
+        self.assertIn("without a content image", self.stylize("--width", "40", "--height", "30", expect=2).stderr)
+        self.assertIn("no content image", self.texture("--colour", "match", expect=2).stderr)
+        self.run_nst("texture", expect=2)
+
     def test_quiet_and_not_a_terminal(self):
         done = self.stylize("--quiet")
         self.assertEqual((done.stdout, done.stderr), ("", ""))

@@ -21,7 +21,7 @@ class Help(Case):
 
     def test_every_command_has_help(self):
         commands = re.findall(r"^  (\w+)  +\w", self.run_nst("--help").stdout.split("Commands")[1].split("Flags:")[0], re.M)
-        self.assertEqual(commands, ["stylize", "reconstruct", "sweep", "weights", "info", "options", "bench", "measure", "photo"])
+        self.assertEqual(commands, ["stylize", "reconstruct", "texture", "sweep", "weights", "info", "options", "bench", "measure", "photo"])
         for command in commands:
             done = self.run_nst(command, "--help")
             self.assertTrue(done.stdout.startswith(f"Usage: nst {command} "))
@@ -133,8 +133,10 @@ class Flags(Case):
         for option in json.loads(self.run_nst("options", "--json").stdout)["options"]:
             key, value = option["key"], special.get(option["key"]) or other[option["type"]](option)
             flags = [f"--{key}"] if option["type"] == "bool" else [f"--{key}", value]
-            run = list(self.small) + flags
-            self.run_nst(self.content, self.style, "-o", self.out, "--overwrite", *run)
+            images = [self.content, self.style]
+            if key in ("width", "height"):  # they go together, where there is no content
+                images, flags, value = ["texture", self.style], ["--width", "40", "--height", "40"], "40"
+            self.run_nst(*images, "-o", self.out, "--overwrite", *self.small, *flags)
             stored = str(self.info(self.out)["params"][key]).lower()
             accepted = (value, "auto") if key in ("style-weights", "preprocessing", "padding") else (value,)
             if key == "memory-limit":  # no business of whoever has the picture

@@ -40,6 +40,21 @@ static void sizes_halve_and_keep_the_shape(void **state)
     }
 }
 
+/* Settings without a content image may have a shape of their own. */
+static void a_shape_may_be_given(void **state)
+{
+    nst_settings settings = {.width = 300, .height = 100, .size = 300, .scales = 2};
+    nst_image image = {.width = 50, .height = 70};
+    nst_schedule schedule;
+    (void)state;
+    nst_schedule_make(&settings, &image, &schedule);
+    assert_true(schedule.scales[1].width == 300 && schedule.scales[1].height == 100);
+    assert_true(schedule.scales[0].width == 150 && schedule.scales[0].height == 50);
+    settings.size = 120;
+    nst_schedule_make(&settings, &image, &schedule);
+    assert_true(schedule.scales[1].width == 120 && schedule.scales[1].height == 40);
+}
+
 /* Every scale is half of the one above, to the pixel, whatever the sizes. */
 static void every_scale_is_half_of_the_next(void **state)
 {
@@ -127,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_halve_and_keep_the_shape),
+        cmocka_unit_test(a_shape_may_be_given),
         cmocka_unit_test(every_scale_is_half_of_the_next),
         cmocka_unit_test(styles_follow_the_longer_side),
         cmocka_unit_test(iterations_are_shared_to_the_last),

@@ -47,6 +47,8 @@ class RunOptionValues(TypedDict, total=False):
     seed: Optional[int]
     preset: Optional[Literal["draft", "default", "quality"]]
     size: Optional[int]
+    width: Optional[int]
+    height: Optional[int]
     scales: Optional[int]
     detail: Optional[float]
     iterations: Optional[int]
