@@ -8,18 +8,6 @@
 
 /* ---- halves ---- */
 
-/* picture (3, height, width) -> (3, height / 2, width / 2) at the same place: what is written has been read. */
-static void halve_picture(nst_real *picture, nst_extent extent)
-{
-    size_t width = extent.width / 2, height = extent.height / 2;
-    nst_real *to = picture;
-    for (size_t c = 0; c < 3; c++)
-        for (size_t y = 0; y < height; y++) {
-            const nst_real *row = picture + (c * extent.height + 2 * y) * extent.width, *next = row + extent.width;
-            for (size_t x = 0; x < width; x++) *to++ = (row[2 * x] + row[2 * x + 1] + next[2 * x] + next[2 * x + 1]) / 4;
-        }
-}
-
 int32_t nst_octave_halve(const nst_image *image, nst_image **out, nst_error *error)
 {
     nst_ctx *ctx = image->ctx;
@@ -28,7 +16,7 @@ int32_t nst_octave_halve(const nst_image *image, nst_image **out, nst_error *err
     int32_t status = picture ? NST_OK : nst_fail_nomem(error, "a picture at half its size");
     if (status >= 0) status = nst_picture_from_image(image, extent.width, extent.height, picture, error);
     if (status >= 0) {
-        halve_picture(picture, extent);
+        nst_picture_halve(picture, extent.width, extent.height, picture);
         status = nst_picture_to_image(ctx, picture, extent.width / 2, extent.height / 2, NULL, out, error);
     }
     nst_free(&ctx->memory, picture);

@@ -184,7 +184,7 @@ static int32_t fill_start(const nst_session *session, nst_real *picture, nst_err
     }
     if (image) status = nst_picture_from_image(image, width, height, picture, error);
     else nst_picture_fill(picture, values, (nst_real)0.5);
-    if (status >= 0 && settings->init == NST_INIT_MATCHED) match_styles(session, picture, values / 3);
+    if (status >= 0 && settings->init == NST_INIT_MATCHED && settings->colours == NST_COLOURS_NONE) match_styles(session, picture, values / 3);
     if (status >= 0) nst_picture_blend_noise(picture, values, noise, settings->seed);
     if (status >= 0) nst_colour_start(settings->colours, picture, width * height);
     return status;

@@ -42,6 +42,8 @@ class RunOptionValues(TypedDict, total=False):
     style_statistics: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]]
     style_weights: Optional[Floats]
     style_scale: Optional[float]
+    colour: Optional[Literal["none", "match", "luminance", "keep"]]
+    photo: Optional[float]
     octaves: Optional[int]
     init_noise: Optional[float]
     seed: Optional[int]
@@ -208,6 +210,30 @@ class OptionProperties:
     @style_scale.deleter
     def style_scale(self) -> None: ...
     @property
+    def colour(self) -> Literal["none", "match", "luminance", "keep"]:
+        """Whose colours the result has. none: the style's, as far as it brings them. The others keep the content's: match
+        gives the style images the content's mean and covariance of colours before they are looked at; luminance paints
+        brightness alone, in gray; keep paints in colour and puts the content's back at the end (neural-style's
+        original_colors).
+
+        Default: none. One of: none, match, luminance, keep.
+        """
+    @colour.setter
+    def colour(self, value: Optional[Literal["none", "match", "luminance", "keep"]]) -> None: ...
+    @colour.deleter
+    def colour(self) -> None: ...
+    @property
+    def photo(self) -> float:
+        """How far the picture stays a photograph: a loss that allows the content image to be recoloured, smoothly, and
+        nothing to be painted (docs/photo.md). Its weight is 10^(3 photo - 1.5); 0 is none.
+
+        Default: 0. From 0 to 1.
+        """
+    @photo.setter
+    def photo(self, value: Optional[float]) -> None: ...
+    @photo.deleter
+    def photo(self) -> None: ...
+    @property
     def octaves(self) -> Optional[int]:
         """Sizes at which the style is compared, the picture's own, half of it and so on: more than one gives large strokes
         to large areas. When not given: 3 in the dialect normalised, else 1. Sizes under 64 pixels are left out.
@@ -271,6 +297,27 @@ class OptionProperties:
     def size(self, value: Optional[int]) -> None: ...
     @size.deleter
     def size(self) -> None: ...
+    @property
+    def width(self) -> int:
+        """Width of an output that has no content image to take its shape from; with height, and in place of size. 0: the
+        shape of the first style image.
+
+        Default: 0. From 0 to 65535 pixels.
+        """
+    @width.setter
+    def width(self, value: Optional[int]) -> None: ...
+    @width.deleter
+    def width(self) -> None: ...
+    @property
+    def height(self) -> int:
+        """Height of an output that has no content image, with width.
+
+        Default: 0. From 0 to 65535 pixels.
+        """
+    @height.setter
+    def height(self, value: Optional[int]) -> None: ...
+    @height.deleter
+    def height(self) -> None: ...
     @property
     def scales(self) -> Optional[int]:
         """Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone. When not
