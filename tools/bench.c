@@ -110,15 +110,25 @@ static int32_t make_picture(nst_ctx *ctx, int32_t size, uint32_t seed, nst_image
     return status;
 }
 
-/* Options of the command line with the size of the trial. */
-static int prepare(trial *t)
+/* Options of the command line with the size of the trial: one size, and, where nothing else is said, the objective of other programs. */
+static int32_t choose_options(const trial *t)
 {
+    static const char *const defaults[][2] = {{"dialect", "neural-style"}, {"scales", "1"}};
     char text[16];
-    double start = anchor_seconds();
     int32_t status;
-    int code;
     snprintf(text, sizeof text, "%d", (int)t->size);
     status = nst_options_set_str(t->job.options, "size", text);
+    for (int i = 0; i < 2 && status >= 0; i++)
+        if (!nst_options_is_set(t->job.options, defaults[i][0]))
+            status = nst_options_set_str(t->job.options, defaults[i][0], defaults[i][1]);
+    return status;
+}
+
+static int prepare(trial *t)
+{
+    double start = anchor_seconds();
+    int32_t status = choose_options(t);
+    int code;
     if (status < 0) return cli_fail(status, nst_options_error(t->job.options));
     code = job_load_model(&t->job);
     if (code != CLI_OK) return code;

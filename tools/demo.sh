@@ -13,6 +13,5 @@ examples=docs/examples/pictures
 picture=$PWD/build/demo.png
 echo "Stylising $examples/scene.jpg after $examples/pattern.jpg."
 echo "The network is the small one in the library; docs/weights.md says how to use a VGG-19."
-build/tools/nst stylize $examples/scene.jpg $examples/pattern.jpg -o "$picture" --overwrite \
-    --weights builtin --size 512 --iterations 60
+build/tools/nst stylize $examples/scene.jpg $examples/pattern.jpg -o "$picture" --overwrite --weights builtin
 echo "$picture"

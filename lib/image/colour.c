@@ -247,15 +247,6 @@ void nst_colour_apply(const nst_colour_map *map, nst_real *picture, size_t count
     }
 }
 
-void nst_picture_match_colour(nst_real *picture, size_t count, const nst_colour_moments *reference)
-{
-    nst_colour_moments own;
-    nst_colour_map map;
-    nst_colour_of_picture(picture, count, &own);
-    nst_colour_solve(NST_COLOUR_SYMMETRIC, &own, reference, &map);
-    nst_colour_apply(&map, picture, count);
-}
-
 static void map_image(const nst_colour_map *map, const nst_image *from, nst_image *to)
 {
     for (size_t i = 0; i < pixel_count(from); i++) {

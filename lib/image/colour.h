@@ -35,8 +35,6 @@ void nst_colour_solve(nst_colour_method method, const nst_colour_moments *from, 
 void nst_colour_solve_luma(const nst_colour_moments *from, const nst_colour_moments *to, nst_colour_map *map);
 /* Of picture (3, count); the result is clipped to 0..1. */
 void nst_colour_apply(const nst_colour_map *map, nst_real *picture, size_t count);
-/* Gives picture (3, count) the colours of the reference, by the symmetric map. */
-void nst_picture_match_colour(nst_real *picture, size_t count, const nst_colour_moments *reference);
 
 /* As nst_image_match_colour(). */
 int32_t nst_image_recolour(const nst_image *image, const nst_image *reference, nst_colour_method method, nst_image **out,

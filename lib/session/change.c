@@ -21,7 +21,7 @@ static void follow_strength(nst_session *session, const nst_settings *settings)
     if (isnan(settings->strength)) *strength = (nst_strength){.phase = NST_STRENGTH_OFF};
     else if (strength->phase == NST_STRENGTH_OFF) {
         if (!session->optimizer) return; /* it begins with the first scale */
-        nst_strength_begin(strength, settings->strength, 0);
+        nst_strength_begin(strength, settings->strength, 0, 0);
         nst_strength_follow(strength, session->scale_iteration, session->schedule.scales[session->scale].iterations);
     } else if (nst_strength_target(settings->strength) != nst_strength_target(session->settings.strength))
         nst_strength_change(strength, settings->strength);

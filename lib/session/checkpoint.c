@@ -42,6 +42,7 @@ static int32_t visit_strength(nst_session *session, const nst_state_visitor *vis
         const char *name;
         double *value;
     } numbers[] = {{"target", &s->target}, {"floor", &s->floor}, {"weight", &s->weight}, {"latest", &s->latest},
+                   {"last_weight", &s->last_weight}, {"last_logit", &s->last_logit},
                    {"trend", &s->trend}, {"below_weight", &s->below_weight}, {"below_logit", &s->below_logit},
                    {"above_weight", &s->above_weight}, {"above_logit", &s->above_logit}};
     int32_t status = visit_retention(session, visitor);

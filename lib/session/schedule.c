@@ -31,12 +31,21 @@ static uint32_t iterations_by_preset(nst_preset preset, size_t scale)
     return table[preset][scale < 3 ? scale : 3];
 }
 
+/* A preset's iterations are those without a search, which comes on top of them; a number that the user gave holds it. */
+static void plan_search(const nst_settings *settings, nst_schedule *out)
+{
+    uint32_t given = out->scales[0].iterations;
+    bool alone = out->count == 1;
+    out->search_share = settings->by_preset ? given : nst_strength_share(given, alone);
+    if (settings->by_preset) out->scales[0].iterations = nst_strength_budget(given, alone);
+}
+
 static void share_iterations(const nst_settings *settings, nst_schedule *out)
 {
     uint32_t count = (uint32_t)out->count, total = settings->iterations;
     for (uint32_t i = 0; i < count; i++)
         out->scales[i].iterations = settings->by_preset ? iterations_by_preset(settings->preset, i) : total / count + (i < total % count);
-    if (settings->by_preset && !isnan(settings->strength)) out->scales[0].iterations = nst_strength_budget(out->scales[0].iterations);
+    if (!isnan(settings->strength)) plan_search(settings, out);
 }
 
 void nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out)
@@ -44,6 +53,7 @@ void nst_schedule_make(const nst_settings *settings, const nst_image *model_imag
     size_t width = settings->width ? settings->width : model_image->width;
     size_t height = settings->height ? settings->height : model_image->height, longer = width > height ? width : height;
     double full = settings->size ? (double)settings->size / (double)longer : 1;
+    out->search_share = 0;
     out->count = settings->scales ? settings->scales : scales_down_from(settings->size ? settings->size : longer);
     for (size_t i = 0; i < out->count; i++) {
         double factor = full / (double)((size_t)1 << (out->count - 1 - i));

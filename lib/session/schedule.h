@@ -7,6 +7,7 @@
 
 typedef struct nst_schedule {
     size_t count;
+    uint32_t search_share; /* nst_strength_begin(); 0: no search */
     struct {
         size_t width, height;
         size_t octaves;      /* of the picture at which style is compared, itself included */

@@ -157,13 +157,18 @@ uint32_t nst_session_evaluations(const nst_session *session)
 
 /* ---- the start picture ---- */
 
-/* Of the styles together. */
+/* The content in the colours of the styles together; not where the result is to have its own. The map is that of the images themselves:
+ * resized ones have lost contrast, each its own share. */
 static void match_styles(const nst_session *session, nst_real *picture, size_t count)
 {
-    nst_colour_moments of_styles[NST_MAX_STYLES], together;
+    nst_colour_moments of_styles[NST_MAX_STYLES], together, of_content;
+    nst_colour_map map;
+    if (session->settings.colours != NST_COLOURS_NONE) return;
     for (uint32_t i = 0; i < session->targets->style_count; i++) nst_colour_of_image(session->targets->styles[i], &of_styles[i]);
     nst_colour_blend(of_styles, session->settings.style_weights, session->targets->style_count, &together);
-    nst_picture_match_colour(picture, count, &together);
+    nst_colour_of_image(session->targets->content, &of_content);
+    nst_colour_solve(NST_COLOUR_SYMMETRIC, &of_content, &together, &map);
+    nst_colour_apply(&map, picture, count);
 }
 
 static int32_t fill_start(const nst_session *session, nst_real *picture, nst_error *error)
@@ -184,7 +189,7 @@ static int32_t fill_start(const nst_session *session, nst_real *picture, nst_err
     }
     if (image) status = nst_picture_from_image(image, width, height, picture, error);
     else nst_picture_fill(picture, values, (nst_real)0.5);
-    if (status >= 0 && settings->init == NST_INIT_MATCHED && settings->colours == NST_COLOURS_NONE) match_styles(session, picture, values / 3);
+    if (status >= 0 && settings->init == NST_INIT_MATCHED) match_styles(session, picture, values / 3);
     if (status >= 0) nst_picture_blend_noise(picture, values, noise, settings->seed);
     if (status >= 0) nst_colour_start(settings->colours, picture, width * height);
     return status;
@@ -407,7 +412,7 @@ static void begin_strength(nst_session *session)
     nst_strength *strength = &session->strength;
     if (isnan(session->settings.strength)) return;
     if (strength->phase == NST_STRENGTH_OFF)
-        nst_strength_begin(strength, session->settings.strength, session->schedule.scales[session->scale].iterations);
+        nst_strength_begin(strength, session->settings.strength, session->schedule.search_share, iterations_left(session));
     session->settings.alpha = strength->weight;
 }
 
@@ -443,11 +448,11 @@ static int32_t start_over(nst_session *session)
     return open_first_scale(session, &session->error);
 }
 
-/* Iterations that were planned for more rounds are spared, where the user did not ask for them by number; a last scale still has its
- * bounded ones to do. What is not spared goes on at this scale where it is the only one, else at the last. */
+/* Iterations that were planned for more rounds are spared, where the user did not ask for them by number; a last scale keeps some for
+ * corrections and for its bounded ones. What is not spared goes on at this scale where it is the only one, else at the last. */
 static void settle(nst_session *session)
 {
-    uint32_t left = iterations_left(session), still = last_scale(session) ? NST_BOUNDED_ITERATIONS : 0;
+    uint32_t left = iterations_left(session), still = last_scale(session) ? nst_strength_afterwards(session->strength.share) : 0;
     if (session->settings.by_preset) session->spared += left > still ? left - still : 0;
     if (last_scale(session)) nst_strength_follow(&session->strength, session->scale_iteration, iterations_left(session));
 }

@@ -9,7 +9,8 @@ static const uint32_t usual_share = 80, probe_share = 25, first_share = 50, roun
 
 static const double close_enough = 0.015; /* retention */
 static const double least_above_floor = 0.03;
-static const double slope = 0.6;       /* d logit(retention) / d ln(weight), of most pairs */
+/* d logit(retention) / d ln(weight) of most pairs, and what is believed of two rounds. */
+static const double usual_slope = 0.6, cautious_slope = 0.8, least_slope = 0.4, largest_slope = 1.6;
 static const double largest_step = 2;  /* of ln(weight) */
 /* A content weight of 0.2 keeps 0.8 of an average pair. */
 static const double known_weight = 0.2, known_retention = 0.8;
@@ -37,7 +38,7 @@ double nst_strength_target(double strength)
 
 static double weight_for(double target)
 {
-    return known_weight * exp((logit(target) - logit(known_retention)) / slope);
+    return known_weight * exp((logit(target) - logit(known_retention)) / usual_slope);
 }
 
 double nst_strength_first_weight(double strength)
@@ -52,17 +53,22 @@ static uint32_t part_of(uint32_t share, uint32_t part)
     return (uint32_t)(((uint64_t)share * part + usual_share - 1) / usual_share);
 }
 
-uint32_t nst_strength_budget(uint32_t share)
+uint32_t nst_strength_afterwards(uint32_t share)
+{
+    return part_of(share, round_share);
+}
+
+uint32_t nst_strength_budget(uint32_t share, bool alone)
 {
     uint64_t rounds = part_of(share, first_share) + (MOST_ROUNDS - 1) * (uint64_t)part_of(share, round_share);
-    uint64_t budget = part_of(share, probe_share) + rounds;
+    uint64_t budget = part_of(share, probe_share) + rounds + (alone ? nst_strength_afterwards(share) : 0);
     return budget < UINT32_MAX ? (uint32_t)budget : UINT32_MAX;
 }
 
-uint32_t nst_strength_share(uint32_t budget)
+uint32_t nst_strength_share(uint32_t budget, bool alone)
 {
-    uint32_t share = (uint32_t)((uint64_t)budget * usual_share / nst_strength_budget(usual_share));
-    while (share > 0 && nst_strength_budget(share) > budget) share--;
+    uint32_t share = (uint32_t)((uint64_t)budget * usual_share / nst_strength_budget(usual_share, alone));
+    while (share > 0 && nst_strength_budget(share, alone) > budget) share--;
     return share;
 }
 
@@ -74,12 +80,12 @@ static uint32_t round_length(const nst_strength *s)
 
 /* ---- the search ---- */
 
-void nst_strength_begin(nst_strength *s, double strength, uint32_t budget)
+void nst_strength_begin(nst_strength *s, double strength, uint32_t share, uint32_t iterations)
 {
-    *s = (nst_strength){.share = nst_strength_share(budget), .target = nst_strength_target(strength)};
+    *s = (nst_strength){.share = share, .target = nst_strength_target(strength)};
     s->phase = s->share > 0 ? NST_STRENGTH_PROBE : NST_STRENGTH_FOLLOW;
     s->weight = s->phase == NST_STRENGTH_PROBE ? 0 : weight_for(s->target);
-    s->length = budget;
+    s->length = iterations;
 }
 
 /* What the style alone left is a floor: no weight keeps less. */
@@ -103,7 +109,7 @@ static void set_log_weight(nst_strength *s, double log_weight)
     s->trend = 0;
 }
 
-static void correct(nst_strength *s, double retention)
+static void correct(nst_strength *s, double retention, double slope)
 {
     double step = (logit(s->target) - logit(retention)) / slope;
     set_log_weight(s, log(s->weight) + clamp(step, -largest_step, largest_step));
@@ -124,23 +130,35 @@ static void remember(nst_strength *s, double retention)
     *(below ? &s->below_round : &s->above_round) = s->round;
 }
 
-/* Between two rounds on either side of the target by interpolation, not too near to either; else by the slope of most pairs. */
+/* By the latest two rounds; the first step is a cautious one: what has gone too far down comes up but slowly. */
+static double slope_of(const nst_strength *s, double retention)
+{
+    double change = log(s->weight) - s->last_weight;
+    if (s->round == 1 || fabs(change) < 1e-6) return cautious_slope;
+    return clamp((logit(retention) - s->last_logit) / change, least_slope, largest_slope);
+}
+
+/* Between two rounds on either side of the target by interpolation, not too near to either; else by the slope. */
 static void choose_weight(nst_strength *s, double retention)
 {
-    double width, share;
+    double believed = slope_of(s, retention), width, share;
     remember(s, retention);
+    s->last_weight = log(s->weight);
+    s->last_logit = logit(retention);
     width = s->above_weight - s->below_weight;
     if (s->below_round == 0 || s->above_round == 0 || !(width > 0)) {
-        correct(s, retention);
+        correct(s, retention, believed);
         return;
     }
     share = (logit(s->target) - s->below_logit) / (s->above_logit - s->below_logit);
     set_log_weight(s, s->below_weight + clamp(share, 0.1, 0.9) * width);
 }
 
+/* A larger weight begins with the start picture again: content that is gone returns late and not as it was. */
 static nst_strength_move end_round(nst_strength *s, double retention)
 {
     double settled = foresee(s, retention, round_length(s));
+    bool gone = settled < s->target;
     s->done = 0;
     if (fabs(settled - s->target) < close_enough || s->round == MOST_ROUNDS) {
         s->phase = NST_STRENGTH_FROZEN;
@@ -148,7 +166,7 @@ static nst_strength_move end_round(nst_strength *s, double retention)
     }
     choose_weight(s, settled);
     s->round++;
-    return NST_STRENGTH_REWEIGHT;
+    return gone ? NST_STRENGTH_START_OVER : NST_STRENGTH_REWEIGHT;
 }
 
 /* ---- the way after it ---- */
@@ -172,7 +190,7 @@ static nst_strength_move follow(nst_strength *s, uint32_t iteration, double rete
     s->mark++;
     end = foresee(s, retention, s->length > done ? s->length - done : 0);
     if (fabs(end - s->target) < close_enough) return NST_STRENGTH_GO_ON;
-    correct(s, end);
+    correct(s, end, usual_slope);
     return NST_STRENGTH_REWEIGHT;
 }
 
@@ -185,7 +203,7 @@ void nst_strength_change(nst_strength *s, double strength)
         target = s->floor + least_above_floor;
     }
     s->target = target;
-    if (s->phase != NST_STRENGTH_PROBE) correct(s, before);
+    if (s->phase != NST_STRENGTH_PROBE) correct(s, before, usual_slope);
 }
 
 /* Where nothing can be measured the content is flat, and an average weight must do. */

@@ -38,7 +38,8 @@ typedef struct nst_strength {
     double floor;                /* that style alone left; 0: it was not looked for */
     double weight;               /* of the content: alpha */
     double latest, trend;        /* retention of the latest iteration, 0: none; its change per iteration, smoothed */
-    /* ln(weight) and logit(retention) of the rounds nearest to the target from below and above; round 0: none. */
+    /* ln(weight) and logit(retention) of the latest round, and of those nearest to the target from below and above; round 0: none. */
+    double last_weight, last_logit;
     double below_weight, below_logit, above_weight, above_logit;
     uint32_t below_round, above_round;
 } nst_strength;
@@ -47,12 +48,15 @@ typedef struct nst_strength {
 double nst_strength_target(double strength);
 /* Content weight that keeps about as much of an average pair. */
 double nst_strength_first_weight(double strength);
-/* Iterations that a search may take at a scale that has `share` without, and the other way round. */
-uint32_t nst_strength_budget(uint32_t share);
-uint32_t nst_strength_share(uint32_t budget);
+/* Iterations that a search may take at a scale that has `share` without, and the other way round. `alone`: no finer scale corrects what it
+ * found, so that some are left for that. */
+uint32_t nst_strength_budget(uint32_t share, bool alone);
+uint32_t nst_strength_share(uint32_t budget, bool alone);
+/* Those that are left. */
+uint32_t nst_strength_afterwards(uint32_t share);
 
-/* The coarsest scale begins; it has `budget` iterations. */
-void nst_strength_begin(nst_strength *s, double strength, uint32_t budget);
+/* The coarsest scale begins; `share` 0: without a search. */
+void nst_strength_begin(nst_strength *s, double strength, uint32_t share, uint32_t iterations);
 /* A finer scale of `length` iterations begins, or what is left of the coarsest. */
 void nst_strength_follow(nst_strength *s, uint32_t from, uint32_t length);
 /* Another strength, wherever it stands. */

@@ -21,7 +21,7 @@ def main():
     model = nst.model(libnst.data("weights", "vgg19-caffe-bgr.safetensors"))
     content = nst.load(libnst.data("images", "content", "tubingen.jpg"))
     style = nst.load(libnst.data("images", "style", "starry_night_google.jpg"))
-    session = nst.session(nst.targets(model, content, [style]), nst.options(size=size, iterations=100000))
+    session = nst.session(nst.targets(model, content, [style]), nst.options(dialect="neural-style", size=size, iterations=100000))
     start = time.monotonic()
     nst.step(session)
     nst.step(session)

@@ -5,7 +5,7 @@ set -eu
 nst=$1 out=$2 size=${3:-256} iterations=${4:-150}
 data=${NST_TEST_DATA:-$(dirname "$0")/../../../shared}
 content=$data/images/content/tubingen.jpg style=$data/images/style/starry_night_google.jpg
-common="--weights $data/weights/vgg19-caffe-bgr.safetensors --size $size --iterations $iterations --overwrite"
+common="--weights $data/weights/vgg19-caffe-bgr.safetensors --dialect neural-style --size $size --iterations $iterations --overwrite"
 mkdir -p "$out"
 
 sweep() { # sweep NAME VARY...

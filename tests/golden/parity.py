@@ -34,7 +34,8 @@ def picture(random, width, height):
 
 def ours(nst, model, images, dialect, pooling, content_layers, style_layers, tv):
     handles = [nst.image(i[0].permute(1, 2, 0).numpy()) for i in images]
-    options = nst.options(dialect=dialect, pooling=pooling, content_layers=",".join(content_layers), tv=tv, init="image",
+    alpha, beta = DEFAULTS[dialect]  # given, so that no search for a strength chooses others
+    options = nst.options(dialect=dialect, alpha=alpha, beta=beta, octaves=1, scales=1, pooling=pooling, content_layers=",".join(content_layers), tv=tv, init="image",
                           style_layers=",".join(style_layers), size=max(images[0].shape))
     targets = nst.targets(model, handles[0], [handles[1]])
     session = nst.session(targets, options, handles[2])

@@ -56,21 +56,31 @@ static int teardown(void **state)
     return 0;
 }
 
-static nst_session *open_session(const char *const (*settings)[2], size_t count)
+/* One size, and a content weight that is given: no search begins without one. */
+static nst_session *open_octaves(nst_model *of, const char *const (*settings)[2], size_t count, size_t octaves)
 {
     nst_options *options;
     nst_targets *targets;
     nst_session *session = NULL;
     assert_int_equal(nst_options_new(ctx, &options), NST_OK);
     nst_options_set_i64(options, "size", WIDTH);
+    nst_options_set_i64(options, "scales", 1);
     for (size_t i = 0; i < count; i++) assert_int_equal(nst_options_set_str(options, settings[i][0], settings[i][1]), NST_OK);
-    assert_int_equal(nst_targets_new(model, content, &style, 1, &targets), NST_OK);
+    if (strcmp(nst_options_get_str(options, "dialect"), "normalised") == 0 && !nst_options_is_set(options, "alpha"))
+        nst_options_set_str(options, "alpha", "0.05");
+    assert_int_equal(nst_targets_new(of, content, &style, 1, &targets), NST_OK);
     if (nst_session_new(targets, options, NULL, &session) < 0) print_error("%s\n", nst_ctx_error(ctx));
     assert_non_null(session);
+    session->schedule.scales[0].octaves = octaves;
     assert_int_equal(nst_session_step(session), NST_CONTINUE);
     nst_targets_unref(targets);
     nst_options_free(options);
     return session;
+}
+
+static nst_session *open_session(const char *const (*settings)[2], size_t count)
+{
+    return open_octaves(model, settings, count, 1);
 }
 
 static double value_at(nst_session *session, const double *x)
@@ -189,6 +199,52 @@ static void the_laplacian_beside_the_rest(void **state)
     check_session(open_session(settings, 3), "laplacian");
 }
 
+/* Also where halving leaves a row or a column out. */
+static void octaves_reach_the_pixels(void **state)
+{
+    const char *const settings[][2] = {{"style-layers", "relu1_1,relu2_2,relu3_1"}, {"alpha", "0.02"}};
+    const char *const style_alone[][2] = {{"style-layers", "relu1_1,conv3_1"}, {"alpha", "0"}};
+    (void)state;
+    check_session(open_octaves(model, settings, 2, 2), "two octaves");
+    check_session(open_octaves(model, settings, 2, 3), "three octaves");
+    check_session(open_octaves(model, style_alone, 2, 3), "the style alone");
+}
+
+/* Features of layer l times s_l by its filters, the next layer's divided by it: in the dialect normalised nothing changes. */
+static void the_scale_of_the_weights_does_not_matter(void **state)
+{
+    const char *const settings[][2] = {{"alpha", "0.02"}, {"init", "matched"}, {"iterations", "40"},
+                                       {"style-layers", "relu1_1,relu2_1,relu3_1"}};
+    nst_model *scaled;
+    nst_random random = {17};
+    nst_session *a, *b;
+    double before = 1, sum = 0;
+    (void)state;
+    assert_int_equal(nst_model_new_untrained(ctx, 3, 11, &scaled), NST_OK);
+    for (size_t l = 0; l < scaled->weights.conv_count; l++) {
+        nst_conv_weights *conv = &scaled->weights.convs[l];
+        double s = exp((2 * nst_random_uniform(&random) - 1) * log(10));
+        for (size_t i = 0; i < conv->out_channels * conv->in_channels * 9; i++) conv->weight[i] *= (float)(s / before);
+        before = s;
+    }
+    a = open_octaves(model, settings, 4, 2);
+    b = open_octaves(scaled, settings, 4, 2);
+    for (int i = 0; i < 3; i++) {
+        double fa = nst_optimizer_f(a->optimizer), fb = nst_optimizer_f(b->optimizer);
+        if (!(fabs(fa - fb) <= 1e-5 * fabs(fa))) fail_msg("iteration %d: %.9g and %.9g", i, fa, fb);
+        assert_int_equal(nst_session_step(a), NST_CONTINUE);
+        assert_int_equal(nst_session_step(b), NST_CONTINUE);
+    }
+    for (size_t i = 0; i < VALUES; i++) {
+        double d = (double)nst_optimizer_x(a->optimizer)[i] - (double)nst_optimizer_x(b->optimizer)[i];
+        sum += d * d;
+    }
+    assert_true(sqrt(sum / VALUES) < 1e-4);
+    nst_session_free(a);
+    nst_session_free(b);
+    nst_model_unref(scaled);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +254,8 @@ int main(void)
         cmocka_unit_test(every_statistic),
         cmocka_unit_test(the_laplacian_beside_the_rest),
         cmocka_unit_test(several_layers_share_a_convolution_and_its_relu),
+        cmocka_unit_test(octaves_reach_the_pixels),
+        cmocka_unit_test(the_scale_of_the_weights_does_not_matter),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,251 @@
+/* The strength: one number keeps as much of the content with every pair, size, set of layers, pooling and network; and where it cannot it
+ * says so. With the network in the library and the pictures of the examples. */
+#include "support.h"
+
+#define PICTURES NST_SOURCE_ROOT "/docs/examples/pictures/"
+
+typedef struct gallery {
+    nst_ctx *ctx;
+    nst_model *model;
+    nst_image *scene, *pattern;
+} gallery;
+
+static int setup(void **state)
+{
+    gallery *g = calloc(1, sizeof *g);
+    assert_ok(nst_ctx_new(NULL, &g->ctx));
+    assert_ok(nst_model_open(g->ctx, "builtin", &g->model));
+    assert_ok(nst_image_load(g->ctx, PICTURES "scene.jpg", &g->scene));
+    assert_ok(nst_image_load(g->ctx, PICTURES "pattern.jpg", &g->pattern));
+    *state = g;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    gallery *g = *state;
+    nst_image_unref(g->scene);
+    nst_image_unref(g->pattern);
+    nst_model_unref(g->model);
+    nst_ctx_unref(g->ctx);
+    free(g);
+    return 0;
+}
+
+/* Key, value, ..., NULL on top of a picture of 64 pixels. */
+static nst_session *open_run(gallery *g, nst_image *content, nst_image *style, const char *first, ...)
+{
+    nst_options *options = NULL;
+    nst_targets *targets = NULL;
+    nst_session *session = NULL;
+    va_list pairs;
+    assert_ok(nst_options_new(g->ctx, &options));
+    assert_ok(nst_options_set_str(options, "size", "64"));
+    va_start(pairs, first);
+    for (const char *key = first; key; key = va_arg(pairs, const char *))
+        if (nst_options_set_str(options, key, va_arg(pairs, const char *)) < 0) fail_msg("%s", nst_options_error(options));
+    va_end(pairs);
+    assert_ok(nst_targets_new(g->model, content, &style, 1, &targets));
+    if (nst_session_new(targets, options, NULL, &session) < 0) fail_msg("%s", nst_ctx_error(g->ctx));
+    nst_targets_unref(targets);
+    nst_options_free(options);
+    return session;
+}
+
+static nst_strength_info info_of(const nst_session *session)
+{
+    nst_strength_info info;
+    NST_INIT(info);
+    assert_ok(nst_session_get_strength(session, &info));
+    return info;
+}
+
+/* To the end; frees it. */
+static nst_strength_info run(nst_session *session)
+{
+    nst_strength_info info;
+    int32_t status = nst_session_run(session, NULL, NULL);
+    if (status != NST_DONE) fail_msg("%s: %s", nst_status_name(status), nst_session_error(session));
+    info = info_of(session);
+    assert_int_equal(progress_of(session).iteration, progress_of(session).iterations);
+    nst_session_free(session);
+    return info;
+}
+
+static void expect_kept(const nst_strength_info *info, double retention, double allowed, const char *what)
+{
+    if (info->clamped || !(fabs(info->retention - retention) <= allowed))
+        fail_msg("%s: retention %g, wanted %g; clamped %u", what, info->retention, retention, info->clamped);
+}
+
+static void each_step_keeps_less_of_the_content(void **state)
+{
+    gallery *g = *state;
+    static const char *const strengths[] = {"0.1", "0.3", "0.5"};
+    static const double targets[] = {0.9472, 0.8848, 0.8};
+    double before = 1;
+    for (int i = 0; i < 3; i++) {
+        nst_strength_info info = run(open_run(g, g->scene, g->pattern, "strength", strengths[i], NULL));
+        assert_true(info.in_use && info.settled && fabs(info.target - targets[i]) < 1e-12 && info.content_weight > 0);
+        assert_true(info.strength == atof(strengths[i]) && info.floor > 0 && info.floor < info.target);
+        expect_kept(&info, targets[i], 0.03, strengths[i]);
+        assert_true(info.retention < before);
+        before = info.retention;
+    }
+}
+
+static void nothing_but_the_strength_decides(void **state)
+{
+    gallery *g = *state;
+    static const char *const changes[][2] = {
+        {"size", "110"}, {"style-layers", "relu1_1,relu2_1,relu3_1,relu4_1"},
+        {"style-layers", "relu1_1,relu1_2,relu2_1,relu2_2,relu3_1,relu3_2,relu3_3,relu3_4,relu4_1,relu4_2,relu4_3,relu4_4,relu5_1"},
+        {"pooling", "average"}, {"style-statistics", "covariance"}, {"init", "noise"}};
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        nst_strength_info info = run(open_run(g, g->scene, g->pattern, "strength", "0.4", changes[i][0], changes[i][1], NULL));
+        expect_kept(&info, 0.8452, 0.03, changes[i][1]);
+    }
+}
+
+static void raw_weights_go_round_it(void **state)
+{
+    gallery *g = *state;
+    nst_session *raw = open_run(g, g->scene, g->pattern, "alpha", "0.1", "iterations", "3", NULL);
+    nst_session *theirs = open_run(g, g->scene, g->pattern, "dialect", "gatys-paper", "iterations", "3", NULL);
+    nst_strength_info info = info_of(raw);
+    assert_true(!info.in_use && isnan(info.strength) && isnan(info.target) && info.content_weight == 0.1);
+    assert_string_equal(nst_session_get_option(raw, "strength"), "auto");
+    info = run(raw);
+    assert_true(info.retention > 0 && info.retention < 1 && info.content_weight == 0.1); /* measured all the same */
+    assert_true(!info_of(theirs).in_use);
+    nst_session_free(theirs);
+}
+
+/* Where nothing is to be done nothing is done, and the knob says that it could not act. */
+static void content_that_is_the_style_stays(void **state)
+{
+    gallery *g = *state;
+    nst_session *session = open_run(g, g->scene, g->scene, NULL);
+    nst_image *result, *same = NULL;
+    pixels a, b;
+    assert_int_equal(nst_session_run(session, NULL, NULL), NST_DONE);
+    assert_int_equal(info_of(session).clamped, NST_CLAMPED_STYLE);
+    result = image_of(session);
+    assert_ok(nst_image_resize(g->scene, progress_of(session).width, progress_of(session).height, &same));
+    a = read_pixels(result);
+    b = read_pixels(same);
+    for (size_t i = 0; i < a.count; i++) assert_true(fabsf(a.values[i] - b.values[i]) <= 2 / 255.0f);
+    free(a.values);
+    free(b.values);
+    nst_image_unref(same);
+    nst_image_unref(result);
+    nst_session_free(session);
+}
+
+static nst_image *painted(gallery *g, uint32_t width, uint32_t height, float (*paint)(uint32_t x, uint32_t y))
+{
+    float *values = malloc(sizeof *values * 3 * width * height);
+    nst_image_desc desc;
+    nst_image *image = NULL;
+    NST_INIT(desc);
+    desc.format = NST_FORMAT_F32;
+    desc.width = width;
+    desc.height = height;
+    desc.channels = 3;
+    for (uint32_t i = 0; i < width * height; i++)
+        for (int c = 0; c < 3; c++) values[3 * i + (uint32_t)c] = paint(i % width, i / width);
+    assert_ok(nst_image_new(g->ctx, &desc, values, &image));
+    free(values);
+    return image;
+}
+
+static float black(uint32_t x, uint32_t y)
+{
+    (void)x;
+    (void)y;
+    return 0;
+}
+
+static float gray(uint32_t x, uint32_t y)
+{
+    (void)x;
+    (void)y;
+    return 0.5f;
+}
+
+static float stripes(uint32_t x, uint32_t y)
+{
+    (void)y;
+    return (float)(x % 2);
+}
+
+static void odd_images_are_survived(void **state)
+{
+    gallery *g = *state;
+    static float (*const paints[])(uint32_t, uint32_t) = {black, gray, stripes};
+    static const uint32_t sizes[][2] = {{64, 64}, {260, 34}};
+    for (int p = 0; p < 3; p++)
+        for (int s = 0; s < 2; s++) {
+            nst_image *image = painted(g, sizes[s][0], sizes[s][1], paints[p]);
+            nst_strength_info as_content = run(open_run(g, image, g->pattern, "iterations", "15", "size", "0", "scales", "1", NULL));
+            nst_strength_info as_style = run(open_run(g, g->scene, image, "iterations", "15", "style-scale", "4", NULL));
+            if (!(isfinite(as_content.content_weight) && isfinite(as_style.retention))) fail_msg("picture %d of size %d", p, s);
+            nst_image_unref(image);
+        }
+}
+
+/* A user's slider, at every stage. */
+static void it_can_be_moved_on_the_way(void **state)
+{
+    gallery *g = *state;
+    static const int stages[] = {5, 60};
+    for (int i = 0; i < 2; i++) {
+        nst_session *session = open_run(g, g->scene, g->pattern, "strength", "0.2", "size", "200", NULL);
+        nst_strength_info info;
+        for (int k = 0; k < stages[i]; k++) assert_int_equal(nst_session_step(session), NST_CONTINUE);
+        set(session, "strength", "0.5");
+        assert_true(info_of(session).target == 0.8 || info_of(session).clamped);
+        info = run(session);
+        expect_kept(&info, 0.8, 0.04, "moved");
+    }
+}
+
+/* The state of the search is part of the session's: the same bytes, wherever it was broken off. */
+static void a_resumed_search_goes_on(void **state)
+{
+    gallery *g = *state;
+    static const int stages[] = {30, 120};
+    char path[64];
+    uint64_t wanted;
+    nst_session *whole = open_run(g, g->scene, g->pattern, "size", "184", "iterations", "150", NULL);
+    assert_int_equal(nst_session_run(whole, NULL, NULL), NST_DONE);
+    wanted = hash_of(whole);
+    snprintf(path, sizeof path, "/tmp/nst-strength-%ld.ckpt", (long)rand());
+    for (int i = 0; i < 2; i++) {
+        nst_session *first = open_run(g, g->scene, g->pattern, "size", "184", "iterations", "150", NULL), *second = NULL;
+        nst_targets *targets = NULL;
+        for (int k = 0; k < stages[i]; k++) assert_int_equal(nst_session_step(first), NST_CONTINUE);
+        remove(path);
+        assert_ok(nst_session_save(first, path));
+        nst_session_free(first);
+        assert_ok(nst_targets_new(g->model, g->scene, &g->pattern, 1, &targets));
+        if (nst_session_resume(targets, path, &second) < 0) fail_msg("%s", nst_ctx_error(g->ctx));
+        assert_int_equal(nst_session_run(second, NULL, NULL), NST_DONE);
+        if (hash_of(second) != wanted) fail_msg("broken off after %d steps", stages[i]);
+        nst_session_free(second);
+        nst_targets_unref(targets);
+    }
+    remove(path);
+    nst_session_free(whole);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_step_keeps_less_of_the_content), cmocka_unit_test(nothing_but_the_strength_decides),
+        cmocka_unit_test(raw_weights_go_round_it), cmocka_unit_test(content_that_is_the_style_stays),
+        cmocka_unit_test(odd_images_are_survived), cmocka_unit_test(it_can_be_moved_on_the_way),
+        cmocka_unit_test(a_resumed_search_goes_on),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
