@@ -18,7 +18,7 @@ from PIL import Image
 
 ALPHAS = {"vgg19": (0.001, 0.005, 0.025)}
 SMALL_ALPHAS = (0.0003, 0.001, 0.005, 0.025, 0.1)  # wider: the curve is read off where VGG-19's content distances are
-REFERENCE_ALPHA, NOISE_PAIRS = 0.005, 3
+REFERENCE_ALPHA, NOISE_PAIRS, NOISE_ALPHAS = 0.005, 3, (0.001, 0.005, 0.025)
 
 
 def pairs_of(folder, count):
@@ -32,8 +32,8 @@ def runs_of(arguments, network):
     for index, (content, style) in enumerate(pairs_of(arguments.data, arguments.pairs)):
         for alpha in alphas:
             yield index, content, style, "content", alpha
-        if index < NOISE_PAIRS:
-            yield index, content, style, "noise", REFERENCE_ALPHA
+        for alpha in ((REFERENCE_ALPHA,) if network in ALPHAS else NOISE_ALPHAS) if index < NOISE_PAIRS else ():
+            yield index, content, style, "noise", alpha
 
 
 def fingerprint(arguments, weights):
@@ -64,7 +64,8 @@ def stylise(arguments, network, weights, index, content, style, init, alpha):
     path = os.path.join(arguments.out, "%s-%02d-%s-%g.png" % (network, index, init, alpha))
     if not os.path.exists(path):
         subprocess.run([arguments.nst, "stylize", content, style, "-o", path, "--weights", weights, "--dialect", "normalised",
-                        "--alpha", str(alpha), "--tv", "0", "--init", init, "--size", str(arguments.size),
+                        "--alpha", str(alpha), "--tv", "0", "--octaves", "1", "--scales", "1", "--preconditioner", "none", "--init", init,
+                        "--size", str(arguments.size),
                         "--iterations", str(arguments.iterations), "--threads", str(arguments.threads), "--precision", "fp32",
                         "--quiet"], check=True)
     return path
@@ -83,9 +84,9 @@ def measure(arguments, path, content, style):
 
 
 def line_through(points, x):
-    """log y at log x along sorted points (x, y), straight on beyond the ends"""
+    """log y at log x along sorted points (x, y); beyond the ends the end's own y: a smaller content weight would bring it down, not up"""
     points = sorted((math.log(a), math.log(b)) for a, b in points)
-    x, k = math.log(x), 1
+    x, k = min(max(math.log(x), points[0][0]), points[-1][0]), 1
     while k < len(points) - 1 and points[k][0] < x:
         k += 1
     (x0, y0), (x1, y1) = points[k - 1], points[k]
@@ -109,12 +110,14 @@ def distances(measures):
     return content, measures["held_out_style"]
 
 
-def multiples(vgg19, other, alpha):
+def multiples(vgg19, other, start, alpha):
     """For each pair: the style distance of `other` where its content distance is VGG-19's at `alpha`, over VGG-19's own."""
     found = []
     for index, runs in vgg19.items():
-        content, style = distances(runs["content", alpha])
-        points = [distances(m) for (init, _), m in other[index].items() if init == "content"]
+        if (start, alpha) not in runs:
+            continue
+        content, style = distances(runs[start, alpha])
+        points = [distances(m) for (init, _), m in other[index].items() if init == start]
         found.append(line_through(points, content) / style)
     return found
 
@@ -125,12 +128,9 @@ def report(found):
     for network in found:
         if network == "vgg19":
             continue
-        for alpha in ALPHAS["vgg19"]:
-            values = multiples(vgg19, found[network], alpha)
-            print("| %s | content | %g | %.2f | %.2f | %.2f |" % (network, alpha, statistics.median(values), max(values), min(values)))
-        noise = [distances(found[network][i]["noise", REFERENCE_ALPHA])[1] / distances(vgg19[i]["noise", REFERENCE_ALPHA])[1]
-                 for i in range(min(NOISE_PAIRS, len(vgg19)))]
-        print("| %s | noise, same alpha | %g | %.2f | %.2f | %.2f |" % (network, REFERENCE_ALPHA, statistics.median(noise), max(noise), min(noise)))
+        for start, alpha in [("content", alpha) for alpha in ALPHAS["vgg19"]] + [("noise", REFERENCE_ALPHA)]:
+            values = multiples(vgg19, found[network], start, alpha)
+            print("| %s | %s | %g | %.2f | %.2f | %.2f |" % (network, start, alpha, statistics.median(values), max(values), min(values)))
     grain = {network: max(runs["content", REFERENCE_ALPHA]["high_frequency"]["ratio"] for runs in pairs.values())
              for network, pairs in found.items()}
     print("\nhigh-frequency energy over the greater of content's and style's, worst pair: "
