@@ -1,6 +1,6 @@
 """Runs example programs on small pictures that the project's own program makes, and looks at what they wrote.
 
-run.py PICTURES_PROGRAM EXAMPLE...: an example named sliders writes three pictures, the others one.
+run.py PICTURES_PROGRAM EXAMPLE...: examples named sliders and video write three pictures, the others one.
 """
 import os
 import pathlib
@@ -32,11 +32,12 @@ def run_example(program, folder):
     """In a folder of its own: two builds of an example may have one name."""
     name = pathlib.Path(program).name
     pictures, folder = folder, pathlib.Path(tempfile.mkdtemp(dir=folder))
-    out = folder / (name if "sliders" in name else name + ".png")
+    several = "sliders" in name or "video" in name
+    out = folder / (name if several else name + ".png")
     environment = dict(os.environ, NST_WEIGHTS="builtin")
     subprocess.run([program, pictures / "scene.png", pictures / "pattern.png", out, OPTIONS], check=True, env=environment)
     written = sorted(folder.glob(out.name + "*"))
-    assert len(written) == (3 if "sliders" in name else 1), f"{name} wrote {written}"
+    assert len(written) == (3 if several else 1), f"{name} wrote {written}"
     for path in written:
         assert png_size(path) == (48, 32), f"{path} is {png_size(path)}"
     print(name, "ok")

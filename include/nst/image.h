@@ -86,6 +86,14 @@ NST_API int32_t nst_image_guided_filter(const nst_image *image, const nst_image 
 NST_API int32_t nst_image_screened_poisson(const nst_image *image, const nst_image *content, double luma, double chroma,
                                            nst_image **out);
 
+/* A copy as it is seen in the next frame of a film: pixel (x, y) is the image at (x + dx, y + dy), bilinear between pixel centres. `flow`
+ * is two planes of `width` x `height` floats, rows top to bottom, all dx and then all dy, in pixels: the backward flow, from the new frame
+ * to the image. Its size must be the image's. Where it leads outside or is not finite, the nearest pixel inside stands and the mask
+ * `inside` (may be NULL) is black, else white: give both to nst_session_set_previous(), with the mask darkened where something is
+ * hidden in one of the frames (docs/guide.md). */
+NST_API int32_t nst_image_warp(const nst_image *image, const float *flow, uint32_t width, uint32_t height, nst_image **out,
+                               nst_image **inside);
+
 /* Text entries (key 1..79 printable ASCII characters, value UTF-8 without control characters other than newline). They are stored in
  * PNG files and read back. The library itself uses keys that begin with "nst:". with_text() makes a copy that has the entry
  * added or, where it exists, replaced; the pixels are shared. get_text() returns NULL where there is none. */

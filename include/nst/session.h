@@ -53,9 +53,9 @@ typedef struct nst_progress {
 typedef struct nst_loss_term {
     uint32_t size; /* sizeof(nst_loss_term) */
     uint32_t reserved0;
-    char kind[16];  /* "content", "style", "tv", "laplacian", "matting" */
+    char kind[16];  /* "content", "style", "tv", "laplacian", "matting", "temporal" */
     char layer[16]; /* "relu4_2", ... ; "relu4_2/2" of the picture at half its size; "pixels" for those on the picture itself */
-    double weight;  /* everything `value` was multiplied by except alpha, beta, tv, laplacian or the weight of photo */
+    double weight;  /* everything `value` was multiplied by except alpha, beta, tv, laplacian, temporal or the weight of photo */
     double value;   /* weighted: the terms add up to nst_progress.loss */
     uint64_t reserved[2];
 } nst_loss_term;
@@ -125,6 +125,13 @@ NST_API int32_t nst_session_new(nst_targets *targets, const nst_options *options
 typedef enum nst_reconstruction { NST_RECONSTRUCT_CONTENT = 1, NST_RECONSTRUCT_STYLE = 2 } nst_reconstruction;
 NST_API int32_t nst_session_new_reconstruction(nst_model *model, nst_image *image, int32_t kind, const char *layers,
                                                const nst_options *options, nst_session **out);
+
+/* For films: the previous frame's result as it is seen in this frame (nst_image_warp()). The picture is held near it, as far as
+ * `weights`, an image of the same size whose brightness is a weight for every pixel (NULL: 1 everywhere), and the option temporal say;
+ * where init is auto it also starts from it. The images are copied, in any size, and resized to every scale; NULL takes the frame back.
+ * Only before the first step, else NST_ERR_STATE; NST_ERR_LIMIT where memory-limit leaves no room. Checkpoints hold it: to resume takes
+ * nothing but the targets. */
+NST_API int32_t nst_session_set_previous(nst_session *session, nst_image *previous, nst_image *weights);
 
 /* Cancels nothing: the session must not be inside a step. NULL is allowed. */
 NST_API void nst_session_free(nst_session *session);

@@ -189,6 +189,24 @@ int32_t nst_image_screened_poisson(const nst_image *image, const nst_image *cont
     return filter_copy(image, content, &filter, out);
 }
 
+static int32_t warp_image(const nst_image *image, const float *flow, uint32_t width, uint32_t height, nst_image **out, nst_image **inside,
+                          nst_error *error)
+{
+    if (width == image->width && height == image->height) return nst_image_warped(image, flow, out, inside, error);
+    return nst_fail(error, NST_ERR_INVALID_ARG, "the flow has %u x %u vectors, the image has %u x %u pixels", width, height, image->width,
+                    image->height);
+}
+
+int32_t nst_image_warp(const nst_image *image, const float *flow, uint32_t width, uint32_t height, nst_image **out, nst_image **inside)
+{
+    nst_ctx *ctx = image ? image->ctx : NULL;
+    nst_error error;
+    int32_t status = check_new(ctx, flow, image ? "flow" : "image", out, &error);
+    if (inside) *inside = NULL;
+    if (status >= 0) status = warp_image(image, flow, width, height, out, inside, &error);
+    return nst_ctx_keep_error(ctx, status, &error);
+}
+
 static int32_t share_with_text(const nst_image *image, const char *key, const char *value, nst_image **out, nst_error *error)
 {
     nst_image *copy;

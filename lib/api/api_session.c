@@ -5,6 +5,7 @@
 
 #include "base/abi.h"
 #include "session/picture.h"
+#include "session/previous.h"
 #include "session/session.h"
 
 /* ---- targets ---- */
@@ -78,11 +79,6 @@ int32_t nst_session_new_reconstruction(nst_model *model, nst_image *image, int32
     return nst_ctx_keep_error(model->ctx, make_reconstruction(model, image, kind, layers, options, out, &error), &error);
 }
 
-void nst_session_free(nst_session *session)
-{
-    nst_session_destroy(session);
-}
-
 int32_t nst_session_resume(nst_targets *targets, const char *path, nst_session **out)
 {
     nst_error error = {""};
@@ -113,6 +109,34 @@ static void leave(nst_session *session)
 {
     nst_cpu_leave_flush(session->floating_point);
     atomic_store(&session->busy, 0);
+}
+
+static int32_t set_previous(nst_session *session, nst_image *previous, nst_image *weights, nst_error *error)
+{
+    nst_image *copy = NULL;
+    int32_t status = NST_OK;
+    if (session->optimizer)
+        return nst_fail(error, NST_ERR_STATE, "the previous frame can only be given before the first step");
+    if (weights && !previous) return nst_fail(error, NST_ERR_INVALID_ARG, "there are weights, but no previous frame");
+    if (previous) status = nst_previous_new(previous, weights, &copy, error);
+    if (status >= 0) status = nst_session_take_previous(session, copy, error);
+    if (status < 0) nst_image_unref(copy);
+    return status;
+}
+
+int32_t nst_session_set_previous(nst_session *session, nst_image *previous, nst_image *weights)
+{
+    int32_t status;
+    if (!session) return NST_ERR_INVALID_ARG;
+    if (!enter(session)) return NST_ERR_BUSY;
+    status = set_previous(session, previous, weights, &session->error);
+    leave(session);
+    return status;
+}
+
+void nst_session_free(nst_session *session)
+{
+    nst_session_destroy(session);
 }
 
 int32_t nst_session_step(nst_session *session)

@@ -65,6 +65,9 @@ int32_t nst_image_decode_reader(nst_ctx *ctx, const nst_reader *reader, nst_imag
 nst_file_type nst_image_type_of_name(const char *path);
 int32_t nst_image_encode(const nst_image *image, const nst_save_params *params, const nst_writer *writer, nst_error *error);
 
+/* As nst_image_warp(): flow (2, height, width) in pixels. `inside` may be NULL. */
+int32_t nst_image_warped(const nst_image *image, const float *flow, nst_image **out, nst_image **inside, nst_error *error);
+
 /* Lanczos-3, antialiased, alpha-weighted (where the result is fully transparent its colour is black). Texts are kept. */
 int32_t nst_image_resample(const nst_image *image, size_t width, size_t height, nst_image **out, nst_error *error);
 /* What nst_image_resample() takes while it works, beside the image it makes; nothing for a mere copy. */

@@ -12,10 +12,10 @@ const char *nst_dialect_name(nst_dialect dialect)
 nst_dialect_defaults nst_dialect_get_defaults(nst_dialect dialect)
 {
     static const nst_dialect_defaults defaults[] = {
-        [NST_DIALECT_NEURAL_STYLE] = {5, 100, 1e-3},
-        [NST_DIALECT_GATYS_PAPER] = {1, 1000, 0},
-        [NST_DIALECT_GATYS_CODE] = {1, 1000, 0},
-        [NST_DIALECT_NORMALISED] = {0.005, 1, 0},
+        [NST_DIALECT_NEURAL_STYLE] = {5, 100, 1e-3, 1000},
+        [NST_DIALECT_GATYS_PAPER] = {1, 1000, 0, 1000},
+        [NST_DIALECT_GATYS_CODE] = {1, 1000, 0, 1000},
+        [NST_DIALECT_NORMALISED] = {0.005, 1, 0, 1},
     };
     return defaults[dialect];
 }

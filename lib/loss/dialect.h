@@ -14,7 +14,7 @@ typedef enum nst_dialect {
 } nst_dialect;
 
 typedef struct nst_dialect_defaults {
-    double alpha, beta, tv;
+    double alpha, beta, tv, temporal;
 } nst_dialect_defaults;
 
 const char *nst_dialect_name(nst_dialect dialect);

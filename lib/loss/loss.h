@@ -27,7 +27,7 @@ typedef struct nst_loss_tools {
 typedef struct nst_loss nst_loss;
 
 typedef struct nst_loss_class {
-    const char *kind; /* "content", "style", "tv", "laplacian", "matting" */
+    const char *kind; /* "content", "style", "tv", "laplacian", "matting", "temporal" */
 
     /* Bytes of a target's statistics and of the workspace that both ways need, for a layer of features (C, H, W) and tiles of it. */
     size_t (*target_bytes)(const nst_loss_tools *tools, nst_shape shape);
@@ -63,6 +63,8 @@ struct nst_loss {
 };
 
 extern const nst_loss_class nst_loss_content, nst_loss_tv, nst_loss_laplacian, nst_loss_matting;
+/* On the previous frame of a film. */
+extern const nst_loss_class nst_loss_temporal;
 /* On styles: one of them compares features' statistics. */
 extern const nst_loss_class nst_loss_gram, nst_loss_mean_std, nst_loss_covariance, nst_loss_shifted_gram, nst_loss_wasserstein;
 

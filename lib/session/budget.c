@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "session/finish.h"
 #include "session/picture.h"
+#include "session/previous.h"
 #include "session/session.h"
 
 /* What the process takes beside what is counted, code, stacks and other libraries, is kept out of a limit's reach. */
@@ -40,6 +41,11 @@ static size_t own_bytes(const nst_session *session)
     return bytes;
 }
 
+static size_t image_bytes(const nst_image *image)
+{
+    return nst_image_bytes(image->width, image->height, image->has_alpha);
+}
+
 static const nst_image *start_image(const forecast *f)
 {
     const nst_session *session = f->session;
@@ -67,7 +73,8 @@ static size_t optimizer_bytes(const forecast *f, size_t scale)
 
 static nst_objective_config objective_config(forecast *f, size_t scale)
 {
-    return (nst_objective_config){.targets = f->session->targets, .settings = f->settings, .network = &f->network, .kernels = f->kernels,
+    return (nst_objective_config){.targets = f->session->targets, .previous = f->session->previous, .settings = f->settings,
+                                  .network = &f->network, .kernels = f->kernels,
                                   .exec = &f->session->exec, .width = f->schedule->scales[scale].width,
                                   .height = f->schedule->scales[scale].height, .octaves = f->schedule->scales[scale].octaves,
                                   .room = f->schedule->scales[scale].room};
@@ -91,10 +98,13 @@ static void enter_growth(forecast *f, size_t scale)
 static void enter_start(forecast *f, size_t scale)
 {
     const nst_image *image = start_image(f);
-    if (scale > 0) enter_growth(f, scale);
-    else if (image)
-        pass_through(&f->ledger, NST_FOR_IMAGES,
-                     nst_picture_from_image_bytes(image, f->schedule->scales[0].width, f->schedule->scales[0].height));
+    size_t width = f->schedule->scales[0].width, height = f->schedule->scales[0].height;
+    if (scale > 0) {
+        enter_growth(f, scale);
+        return;
+    }
+    if (image) pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_from_image_bytes(image, width, height));
+    if (f->settings->from_previous) pass_through(&f->ledger, NST_FOR_IMAGES, nst_previous_bytes(f->session->previous, width, height));
 }
 
 /* The optimiser of the scale before brings its moments. */
@@ -145,6 +155,7 @@ static int32_t tell_run(forecast *f)
     size_t last = f->schedule->count - 1;
     int32_t status = NST_OK;
     nst_ledger_take(&f->ledger, NST_FOR_NETWORK, own_bytes(f->session));
+    if (f->session->previous) nst_ledger_take(&f->ledger, NST_FOR_IMAGES, image_bytes(f->session->previous));
     for (size_t scale = 0; scale <= last && status >= 0; scale++) {
         size_t peak = f->ledger.peak;
         f->ledger.peak = f->ledger.used; /* this scale's own */
@@ -366,7 +377,8 @@ static int32_t run_probe(nst_session *session, nst_targets *targets, size_t widt
     size_t values = nst_picture_values(width, height);
     nst_real *picture = nst_alloc(&session->ctx->memory, nst_picture_bytes(width, height));
     size_t last = session->schedule.count - 1;
-    nst_objective_config config = {.targets = targets, .settings = &session->settings, .network = session->network,
+    nst_objective_config config = {.targets = targets, .previous = session->previous, .settings = &session->settings,
+                                   .network = session->network,
                                    .kernels = session->kernels, .exec = &session->exec, .width = width, .height = height,
                                    .octaves = 1, .room = session->schedule.scales[last].room, .cancel = &session->cancel};
     nst_problem problem = {.n = values, .evaluate = evaluate, .user = p};

@@ -1,6 +1,7 @@
 /* Checkpoints: the whole state of a session as a safetensors file, read back by the same hardened reader as weights.
  *
- * Tensors: "optimizer/<name>" for every array of the optimiser, "session/<name>" and "optimizer/<name>" of one F64 for every scalar.
+ * Tensors: "optimizer/<name>" for every array of the optimiser, "session/<name>" and "optimizer/<name>" of one F64 for every scalar,
+ * "session/previous" (3 or 4, H, W) for the previous frame of a film, if there is one: nobody needs to bring it again.
  * Metadata: the options, and what the state belongs to (model, images, arithmetic), so that a wrong one is told apart. */
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "weights/sha256.h"
 
 #define CHECKPOINT_VERSION "1"
+#define PREVIOUS "session/previous"
 
 /* ---- the session's own scalars ---- */
 
@@ -197,6 +199,21 @@ static int32_t collect_scalar(void *user, const char *name, double *value)
     return status;
 }
 
+/* Its planes lie one after the other. */
+static int32_t collect_previous(const nst_image *previous, collector *c)
+{
+    size_t channels = previous->has_alpha ? 4 : 3, count = channels * previous->width * previous->height;
+    int32_t status = collect(c, PREVIOUS, "F32", nst_image_plane_const(previous, 0), count, count * sizeof(float));
+    nst_tensor_data *tensor;
+    if (status < 0) return status;
+    tensor = &c->tensors[c->count - 1];
+    tensor->rank = 3;
+    tensor->shape[0] = channels;
+    tensor->shape[1] = previous->height;
+    tensor->shape[2] = previous->width;
+    return NST_OK;
+}
+
 /* The collector's arrays have stopped moving: now pointers into them hold. */
 static void settle(collector *c)
 {
@@ -213,6 +230,7 @@ static int32_t collect_state(nst_session *session, collector *c)
     c->prefix = "";
     status = visit_session(session, &visitor);
     if (status >= 0) status = visit_terms(session, &visitor);
+    if (status >= 0 && session->previous) status = collect_previous(session->previous, c);
     c->prefix = "optimizer/";
     if (status >= 0) status = nst_optimizer_visit_state(session->optimizer, &visitor);
     settle(c);
@@ -353,6 +371,32 @@ static int32_t read_options(restoring *r, nst_options *options)
     return status;
 }
 
+static int32_t read_planes(restoring *r, const nst_tensor_entry *entry, nst_image *image)
+{
+    size_t count = entry->bytes / sizeof(float);
+    float *values = nst_image_plane(image, 0);
+    int32_t status = nst_bytes_read(&r->bytes, entry->offset, values, entry->bytes, r->error);
+    for (size_t i = 0; i < count && status >= 0; i++)
+        if (!(values[i] >= 0 && values[i] <= 1)) status = bad(r, "holds something else than 0..1 in ", PREVIOUS);
+    return status;
+}
+
+/* Before the settings are used for anything. */
+static int32_t read_previous(restoring *r, nst_session *session)
+{
+    const nst_tensor_entry *entry = nst_tensor_list_find(&r->list, PREVIOUS);
+    nst_image *image = NULL;
+    int32_t status;
+    if (!entry) return NST_OK;
+    if (entry->dtype != NST_DTYPE_F32 || entry->rank != 3 || (entry->shape[0] != 3 && entry->shape[0] != 4))
+        return bad(r, "has another size or type for ", PREVIOUS);
+    status = nst_image_create(r->ctx, (size_t)entry->shape[2], (size_t)entry->shape[1], entry->shape[0] == 4, &image, r->error);
+    if (status >= 0) status = read_planes(r, entry, image);
+    if (status >= 0) status = nst_session_take_previous(session, image, r->error);
+    if (status < 0) nst_image_unref(image);
+    return status;
+}
+
 /* Under a limit the plan chose how many pairs there are and of how many bits, and where other things lie in memory it might choose
  * otherwise: the file decides. */
 static void adopt_pairs(const restoring *r, nst_session *session)
@@ -434,8 +478,9 @@ static int32_t restore_session(restoring *r, nst_targets *targets, nst_session *
     if (status >= 0) status = nst_session_create(targets, options, NULL, true, &session, r->error);
     nst_options_free(options);
     if (status < 0) return status;
+    status = read_previous(r, session);
     describe_network(&session->settings, network);
-    status = expect(r, "nst:network", network, "belongs to weights of another preprocessing or padding");
+    if (status >= 0) status = expect(r, "nst:network", network, "belongs to weights of another preprocessing or padding");
     if (status >= 0) status = read_state(r, session);
     if (status == NST_ERR_CHECKPOINT_FORMAT && !r->error->text[0]) bad(r, "has a count out of range", "");
     if (status < 0) nst_session_destroy(session);

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "session/picture.h"
+#include "session/previous.h"
 #include "session/schedule.h"
 
 /* Whose features a loss holds the picture's against. */
-typedef enum loss_source { OF_CONTENT, OF_STYLES } loss_source;
+typedef enum loss_source { OF_CONTENT, OF_STYLES, OF_PREVIOUS } loss_source;
 
 /* A loss at a place: a layer, or the pixels. */
 typedef struct part {
@@ -17,7 +18,7 @@ typedef struct part {
     size_t octave; /* 0: of the picture itself */
     size_t layer;  /* index in the network, or NST_PIXELS */
     double layer_weight;
-    void *blended; /* the target, where it is blended of several styles */
+    void *own; /* the target, where it is blended of several styles or of the previous frame */
 } part;
 
 /* The picture, halved `octave` times. */
@@ -71,6 +72,7 @@ static void list_losses(const nst_settings *settings, size_t octaves, loss_entry
         {&nst_loss_tv, OF_CONTENT, NULL, settings->tv, 1, false},
         {&nst_loss_laplacian, OF_CONTENT, NULL, settings->laplacian, 1, true},
         {&nst_loss_matting, OF_CONTENT, NULL, settings->matting, 1, true},
+        {&nst_loss_temporal, OF_PREVIOUS, NULL, settings->temporal, 1, true},
     };
     memcpy(losses, all, sizeof all);
 }
@@ -222,9 +224,9 @@ static int32_t blend_style(nst_objective *objective, nst_targets *targets, const
 {
     for (size_t i = 0; i < o->job.count; i++) {
         part *p = &objective->parts[o->parts[i]];
-        if (!p->blended) p->loss.target = p->blended = nst_alloc_zero(&objective->ctx->memory, target_bytes(objective, p));
-        if (!p->blended) return NST_ERR_NOMEM;
-        p->loss.class->target_blend(p->loss.shape, weight, nst_targets_find(targets, &o->job, i), p->blended);
+        if (!p->own) p->loss.target = p->own = nst_alloc_zero(&objective->ctx->memory, target_bytes(objective, p));
+        if (!p->own) return NST_ERR_NOMEM;
+        p->loss.class->target_blend(p->loss.shape, weight, nst_targets_find(targets, &o->job, i), p->own);
     }
     return NST_OK;
 }
@@ -244,6 +246,19 @@ static int32_t prepare_image(nst_objective *objective, nst_targets *targets, con
     status = blend_style(objective, targets, &o, settings->style_weights[image]);
     for (size_t i = 0; i < o.job.count; i++) nst_targets_release(targets, nst_targets_find(targets, &o.job, i));
     return status < 0 ? nst_fail_nomem(error, "blended styles") : NST_OK;
+}
+
+static int32_t prepare_previous(nst_objective *objective, const nst_objective_config *config, nst_error *error)
+{
+    int32_t status = NST_OK;
+    for (size_t i = 0; i < objective->part_count && status >= 0; i++) {
+        part *p = &objective->parts[i];
+        if (p->source != OF_PREVIOUS) continue;
+        p->loss.target = p->own = nst_alloc_zero(&objective->ctx->memory, target_bytes(objective, p));
+        status = p->own ? nst_previous_target(config->previous, config->settings->colours, &objective->tools, p->loss.shape, p->own, error)
+                        : nst_fail_nomem(error, "the previous frame");
+    }
+    return status;
 }
 
 static void describe(nst_objective *objective, const nst_objective_config *config)
@@ -280,6 +295,7 @@ static int32_t build(nst_objective *objective, const nst_objective_config *confi
             status = prepare_image(objective, config->targets, config->settings, image, at, error);
     if (status >= 0) status = take_states(objective, error);
     if (status >= 0) status = take_octaves(objective, error);
+    if (status >= 0) status = prepare_previous(objective, config, error);
     if (status >= 0) status = make_walk(objective, error); /* last: by now the walks over the targets have gone */
     if (status >= 0) nst_objective_reweight(objective, config->settings);
     return status;
@@ -321,10 +337,17 @@ static size_t own_bytes(const nst_objective *objective, uint32_t styles)
     for (size_t i = 0; i < objective->part_count; i++) {
         const part *p = &objective->parts[i];
         bytes += p->loss.class->state_bytes(&objective->tools, p->loss.shape);
-        if (p->source == OF_STYLES && styles > 1) bytes += target_bytes(objective, p);
+        if (p->source == OF_PREVIOUS || (p->source == OF_STYLES && styles > 1)) bytes += target_bytes(objective, p);
     }
     for (size_t i = 1; i < objective->octave_count; i++) bytes += (objective->look_only ? 1 : 2) * octave_bytes(&objective->octaves[i]);
     return bytes;
+}
+
+static void foretell_previous(const nst_objective_config *config, nst_ledger *ledger)
+{
+    size_t bytes = config->settings->temporal != 0 ? nst_previous_bytes(config->previous, config->width, config->height) : 0;
+    nst_ledger_take(ledger, NST_FOR_IMAGES, bytes);
+    nst_ledger_give(ledger, NST_FOR_IMAGES, bytes);
 }
 
 /* In the order in which build() takes it. */
@@ -344,6 +367,7 @@ int32_t nst_objective_foretell(const nst_objective_config *config, nst_ledger *l
             status = foretell_image(&objective, config, image, at, ledger, idle, size, error);
     nst_ledger_take(ledger, NST_FOR_LOSSES, own_bytes(&objective, config->targets->style_count));
     size->losses += own_bytes(&objective, config->targets->style_count);
+    foretell_previous(config, ledger);
     walk = walk_config(&objective, smaller);
     if (objective.any_tapped && status >= 0) status = nst_walk_make_plan(&walk, config->room, &size->walk, error);
     nst_ledger_take(ledger, NST_FOR_FEATURES, size->walk.bytes);
@@ -369,8 +393,8 @@ void nst_objective_free(nst_objective *objective)
     if (!objective) return;
     memory = &objective->ctx->memory;
     for (size_t i = 0; i < objective->part_count; i++) {
-        if (!objective->parts[i].blended) nst_targets_release(objective->targets, objective->parts[i].loss.target);
-        nst_free(memory, objective->parts[i].blended);
+        if (!objective->parts[i].own) nst_targets_release(objective->targets, objective->parts[i].loss.target);
+        nst_free(memory, objective->parts[i].own);
         nst_free(memory, objective->parts[i].loss.state);
     }
     for (size_t i = 1; i < objective->octave_count; i++) {

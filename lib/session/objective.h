@@ -6,7 +6,7 @@
 #include "session/settings.h"
 #include "session/targets.h"
 
-#define NST_LOSSES 5 /* kinds; objective.c lists them */
+#define NST_LOSSES 6 /* kinds; objective.c lists them */
 #define NST_MAX_TERMS ((NST_LOSSES + NST_MAX_OCTAVES - 1) * NST_MAX_LAYERS)
 
 typedef struct nst_objective nst_objective;
@@ -21,6 +21,7 @@ typedef struct nst_objective_term {
 /* What an objective for pictures of width x height is made from. */
 typedef struct nst_objective_config {
     nst_targets *targets;
+    const nst_image *previous; /* frame (previous.h); NULL where settings->temporal is 0 */
     const nst_settings *settings;
     nst_network *network; /* shared */
     const nst_kernels *kernels;

@@ -38,6 +38,10 @@ static const nst_option_info table[NST_OPT_COUNT] = {
     {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "laplacian-pool", "4", "", "pixels", "objective",
      "Side of the squares that the Laplacian loss averages over before it looks for edges; larger leaves finer detail to the style.", 1,
      256, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "temporal", "auto", "", "", "objective",
+     "Weight of the temporal loss, which holds a frame of a film to the previous one where a program has given that "
+     "(nst_session_set_previous()); without one it is nothing. The dialect's own when not given: normalised 1, the others 1000.", 0, 1e30,
+     {0}},
     {ENTRY, NST_OPTION_LAYERS, NST_CHANGE_PLAN, SINCE_0_1, "content-layers", "relu4_2", "", "", "objective",
      "Layers whose features the picture shares with the content image, each with an optional weight: relu4_2:1,relu3_1:0.5.", 0,
      1e30, {0}},

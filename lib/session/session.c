@@ -8,6 +8,7 @@
 #include "image/colour.h"
 #include "session/finish.h"
 #include "session/picture.h"
+#include "session/previous.h"
 
 /* ---- making and freeing ---- */
 
@@ -87,6 +88,7 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
     const nst_targets *targets = session->targets;
     int32_t status = nst_settings_resolve(options, targets->model, targets->content != NULL, targets->style_count, settings, error);
     if (status < 0) return status;
+    if (session->previous) nst_settings_add_previous(options, settings);
     nst_schedule_make(settings, targets->content ? targets->content : targets->styles[0], schedule);
     status = check_picture(session, settings, schedule, error);
     for (uint32_t i = 0; i < targets->style_count && status >= 0; i++)
@@ -129,9 +131,28 @@ void nst_session_destroy(nst_session *session)
     nst_network_free(session->network);
     nst_options_free(session->options);
     nst_image_unref(session->init);
+    nst_image_unref(session->previous);
     nst_targets_unref(session->targets);
     nst_free(&ctx->memory, session);
     nst_ctx_unref(ctx);
+}
+
+int32_t nst_session_take_previous(nst_session *session, nst_image *previous, nst_error *error)
+{
+    nst_image *before = session->previous;
+    nst_settings settings;
+    nst_schedule schedule;
+    int32_t status;
+    session->previous = previous;
+    status = nst_session_resolve(session, session->options, &settings, &schedule, error);
+    if (status < 0) {
+        session->previous = before;
+        return status;
+    }
+    session->settings = settings;
+    session->schedule = schedule;
+    nst_image_unref(before);
+    return NST_OK;
 }
 
 size_t nst_session_width(const nst_session *session)
@@ -177,20 +198,21 @@ static int32_t fill_start(const nst_session *session, nst_real *picture, nst_err
     size_t width = nst_session_width(session), height = nst_session_height(session), values = nst_picture_values(width, height);
     const nst_image *image = NULL;
     int32_t status = NST_OK;
-    double noise = settings->init_noise;
     switch (settings->init) {
     case NST_INIT_CONTENT:
     case NST_INIT_MATCHED: image = session->targets->content; break;
     case NST_INIT_STYLE: image = session->targets->styles[0]; break;
     case NST_INIT_IMAGE: image = session->init; break;
-    case NST_INIT_NOISE: noise = 1; break;
+    case NST_INIT_NOISE:
     case NST_INIT_GRAY:
     case NST_INIT_AUTO: break;
     }
     if (image) status = nst_picture_from_image(image, width, height, picture, error);
     else nst_picture_fill(picture, values, (nst_real)0.5);
     if (status >= 0 && settings->init == NST_INIT_MATCHED) match_styles(session, picture, values / 3);
-    if (status >= 0) nst_picture_blend_noise(picture, values, noise, settings->seed);
+    if (status >= 0 && settings->init == NST_INIT_NOISE) nst_picture_blend_noise(picture, values, 1, settings->seed);
+    if (status >= 0 && settings->from_previous) status = nst_previous_start(session->previous, width, height, picture, error);
+    if (status >= 0) nst_picture_blend_noise(picture, values, settings->init_noise, settings->seed);
     if (status >= 0) nst_colour_start(settings->colours, picture, width * height);
     return status;
 }
@@ -267,7 +289,8 @@ int32_t nst_session_prepare_network(nst_session *session, nst_error *error)
 
 static int32_t make_objective(nst_session *session, nst_error *error)
 {
-    nst_objective_config config = {.targets = session->targets, .settings = &session->settings, .network = session->network,
+    nst_objective_config config = {.targets = session->targets, .previous = session->previous, .settings = &session->settings,
+                                   .network = session->network,
                                    .kernels = session->kernels, .exec = &session->exec, .width = nst_session_width(session),
                                    .height = nst_session_height(session), .octaves = session->schedule.scales[session->scale].octaves,
                                    .room = session->schedule.scales[session->scale].room, .cancel = &session->cancel};

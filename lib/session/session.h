@@ -22,6 +22,7 @@ struct nst_session {
     nst_targets *targets;
     nst_options *options;
     nst_image *init; /* may be NULL */
+    nst_image *previous; /* frame (previous.h); may be NULL */
     bool resuming;
     nst_settings settings;
     nst_schedule schedule;
@@ -68,6 +69,8 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
 int32_t nst_session_resolve(const nst_session *session, const nst_options *options, nst_settings *settings, nst_schedule *schedule,
                             nst_error *error);
 void nst_session_destroy(nst_session *session);
+/* Takes the previous frame over on success (previous.h; NULL: none); no scale may be open yet. */
+int32_t nst_session_take_previous(nst_session *session, nst_image *previous, nst_error *error);
 
 /* One iteration, or the evaluation of a scale's start. The caller holds `busy`. */
 int32_t nst_session_advance(nst_session *session);

@@ -282,6 +282,13 @@ static void note_automatic(size_t style_count, nst_settings *out)
     for (size_t i = 0; i < style_count && i < NST_MAX_STYLES; i++) memcpy(out->style_weights_text + 2 * i, ",1", 2);
 }
 
+void nst_settings_add_previous(const nst_options *options, nst_settings *settings)
+{
+    settings->temporal = number_or(options, NST_OPT_TEMPORAL, nst_dialect_get_defaults(settings->dialect).temporal);
+    settings->from_previous = nst_option_number(options, NST_OPT_INIT) == NST_INIT_AUTO;
+    nst_format_f64(settings->temporal, settings->temporal_text);
+}
+
 const char *nst_settings_automatic(const nst_settings *settings, nst_option_id id)
 {
     static const char *const paddings[] = {[NST_PAD_ZERO] = "zero", [NST_PAD_REFLECT] = "reflect", [NST_PAD_REPLICATE] = "replicate"};
@@ -295,6 +302,7 @@ const char *nst_settings_automatic(const nst_settings *settings, nst_option_id i
     case NST_OPT_ALPHA: return settings->alpha_text[0] ? settings->alpha_text : "auto";
     case NST_OPT_BETA: return settings->beta_text[0] ? settings->beta_text : "auto";
     case NST_OPT_TV: return settings->tv_text;
+    case NST_OPT_TEMPORAL: return settings->temporal_text[0] ? settings->temporal_text : "auto";
     case NST_OPT_OCTAVES: return settings->octaves_text;
     case NST_OPT_INIT: return inits[settings->init];
     case NST_OPT_DETAIL: return settings->detail_text;

@@ -53,6 +53,8 @@ typedef struct nst_settings {
     nst_statistics statistics;
     double alpha, beta, tv, laplacian;
     double matting; /* 0: there is no such loss */
+    double temporal; /* 0: no previous frame */
+    bool from_previous; /* the start is the previous frame where it can be seen */
     nst_layer_choices content, style; /* empty where there is no image for them */
     double style_weights[NST_MAX_STYLES]; /* sum 1 */
     double style_scale;
@@ -79,6 +81,7 @@ typedef struct nst_settings {
     size_t memory_limit; /* bytes; 0: none */
     size_t deepest; /* layer that the network must reach */
     char strength_text[NST_NUMBER_TEXT], alpha_text[NST_NUMBER_TEXT], beta_text[NST_NUMBER_TEXT], tv_text[NST_NUMBER_TEXT];
+    char temporal_text[NST_NUMBER_TEXT];
     char detail_text[NST_NUMBER_TEXT], octaves_text[8]; /* for nst_settings_automatic() */
     char style_weights_text[2 * NST_MAX_STYLES + 1];
 } nst_settings;
@@ -87,6 +90,9 @@ typedef struct nst_settings {
  * wrong number of style weights, NST_ERR_PREPROCESSING. */
 int32_t nst_settings_resolve(const nst_options *options, const nst_model *model, bool has_content, size_t style_count,
                              nst_settings *out, nst_error *error);
+
+/* Adds what a previous frame of a film brings. */
+void nst_settings_add_previous(const nst_options *options, nst_settings *settings);
 
 /* Whether the text of a list of layers names `layer`. */
 bool nst_settings_list_names(const char *list, const char *layer);

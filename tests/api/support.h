@@ -213,7 +213,7 @@ static inline int32_t step(nst_session *session)
         NST_INIT(term);
         assert_ok(nst_session_get_term(session, i, &term));
         sum += term.value;
-        sums[term.kind[0] == 'c' ? 0 : term.kind[0] == 's' ? 1 : term.kind[0] == 't' ? 2 : 3] += term.value;
+        sums[term.kind[0] == 'c' ? 0 : term.kind[0] == 's' ? 1 : strcmp(term.kind, "tv") == 0 ? 2 : 3] += term.value;
     }
     if (fabs(sum - p.loss) > 1e-12 * fabs(p.loss)) fail_msg("terms add up to %.17g, loss is %.17g", sum, p.loss);
     assert_true(sums[0] == p.content && sums[1] == p.style && sums[2] == p.tv);

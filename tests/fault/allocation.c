@@ -82,7 +82,8 @@ static nst_options *make_options(life *l)
 static nst_session *make_session(life *l, nst_targets **targets)
 {
     nst_model *model = NULL;
-    nst_image *content = NULL, *styles[2] = {NULL, NULL}, *matched = NULL;
+    nst_image *content = NULL, *styles[2] = {NULL, NULL}, *matched = NULL, *frame = NULL, *seen = NULL;
+    float flow[2 * 24 * 20] = {0.5f};
     nst_options *options;
     nst_session *session = NULL;
     RETRY_CTX(nst_model_load_memory(l->ctx, l->given->weights.bytes, l->given->weights.length, &model));
@@ -93,6 +94,10 @@ static nst_session *make_session(life *l, nst_targets **targets)
     RETRY_CTX(nst_targets_new(model, content, styles, 2, targets));
     options = make_options(l);
     RETRY_CTX(nst_session_new(*targets, options, NULL, &session));
+    RETRY_CTX(nst_image_warp(content, flow, 24, 20, &frame, &seen));
+    RETRY_SESSION(nst_session_set_previous(session, frame, seen));
+    nst_image_unref(frame);
+    nst_image_unref(seen);
     nst_options_free(options);
     nst_image_unref(content);
     nst_image_unref(styles[0]);

@@ -13,7 +13,7 @@
 #include "loss/loss.h"
 
 enum { C = 5, H = 6, W = 7, M = H * W, N = C * M, TARGET_H = 4, TARGET_W = 9, TARGET_M = TARGET_H * TARGET_W };
-static const nst_shape shape = {C, H, W}, target_shape = {C, TARGET_H, TARGET_W}, pixels = {3, H, W};
+static const nst_shape shape = {C, H, W}, target_shape = {C, TARGET_H, TARGET_W}, pixels = {3, H, W}, frame = {4, H, W};
 static const nst_dialect dialects[] = {NST_DIALECT_NEURAL_STYLE, NST_DIALECT_GATYS_PAPER, NST_DIALECT_GATYS_CODE,
                                        NST_DIALECT_NORMALISED};
 
@@ -488,6 +488,50 @@ static void matting(void **state)
     }
 }
 
+static double temporal_by_formula(nst_dialect dialect, const double *x, const double *p)
+{
+    const double *w = p + 3 * M;
+    double sum = 0, seen = 0, energy = 0;
+    for (int i = 0; i < M; i++) seen += w[i];
+    for (int c = 0; c < 3; c++) {
+        double mean = 0;
+        for (int i = 0; i < M; i++) mean += w[i] * p[c * M + i] / seen;
+        for (int i = 0; i < M; i++) {
+            sum += w[i] * pow(x[c * M + i] - p[c * M + i], 2);
+            energy += w[i] * pow(p[c * M + i] - mean, 2) / seen;
+        }
+    }
+    return dialect == NST_DIALECT_NORMALISED ? sum / M / energy : 255.0 * 255.0 * sum / (3 * M);
+}
+
+static void temporal(void **state)
+{
+    double x[3 * M], p[4 * M];
+    (void)state;
+    fill(x, 3 * M, 21);
+    fill(p, 4 * M, 22);
+    for (int i = 3 * M; i < 4 * M; i++) p[i] = i % 3 == 0 ? 0 : fmin(1, fabs(p[i]));
+    for (size_t d = 0; d < 4; d++) {
+        nst_loss loss = open_loss(&nst_loss_temporal, dialects[d], frame, p, pixels);
+        assert_close(nst_loss_evaluate(&loss, x), 0.7 * temporal_by_formula(dialects[d], x, p));
+        check_gradient(&loss, x, 3 * M);
+        close_loss(&loss);
+    }
+}
+
+static void a_frame_that_nothing_is_seen_of(void **state)
+{
+    static const double blank[4 * M] = {0};
+    double x[3 * M], gradient[3 * M] = {0};
+    nst_loss loss = open_loss(&nst_loss_temporal, NST_DIALECT_NORMALISED, frame, blank, pixels);
+    (void)state;
+    fill(x, 3 * M, 23);
+    assert_true(isfinite(loss.factor) && nst_loss_evaluate(&loss, x) == 0);
+    nst_loss_differentiate(&loss, x, gradient);
+    for (int i = 0; i < 3 * M; i++) assert_true(gradient[i] == 0);
+    close_loss(&loss);
+}
+
 /* A blank target must not divide by zero in the dialects that normalise. */
 static void blank_targets_are_finite(void **state)
 {
@@ -568,19 +612,20 @@ static void tile_gradient(nst_loss *loss, const nst_tile *tile, const nst_region
     add_cut(loss->shape, cut, part, result);
 }
 
-static void check_tiles(const nst_loss_class *class, nst_shape where)
+/* `from`: what the target is made of. */
+static void check_tiles(const nst_loss_class *class, nst_shape from, nst_shape where)
 {
     double features[N], image[N], gradient[N] = {0}, tiled_gradient[N] = {0}, value;
     size_t count = nst_shape_count(where);
     nst_loss loss;
     double *target;
     fill(features, count, 10);
-    fill(image, count, 11);
-    loss = open_loss(class, NST_DIALECT_NORMALISED, where, image, where);
+    fill(image, nst_shape_count(from), 11);
+    loss = open_loss(class, NST_DIALECT_NORMALISED, from, image, where);
     value = nst_loss_evaluate(&loss, features);
     nst_loss_differentiate(&loss, features, gradient);
     target = calloc(1, class->target_bytes(&loss.tools, where));
-    for_tiles(where, tile_target, &loss, image, target);
+    for_tiles(from, tile_target, &loss, image, target);
     if (class->target_finish) class->target_finish(where, target);
     assert_close(class->factor(NST_DIALECT_NORMALISED, where, target), loss.factor);
     free((void *)(uintptr_t)loss.target);
@@ -596,15 +641,16 @@ static void check_tiles(const nst_loss_class *class, nst_shape where)
 static void tiles_make_the_whole(void **state)
 {
     (void)state;
-    check_tiles(&nst_loss_content, shape);
-    check_tiles(&nst_loss_gram, shape);
-    check_tiles(&nst_loss_tv, pixels);
-    check_tiles(&nst_loss_laplacian, pixels);
+    check_tiles(&nst_loss_content, shape, shape);
+    check_tiles(&nst_loss_gram, shape, shape);
+    check_tiles(&nst_loss_tv, pixels, pixels);
+    check_tiles(&nst_loss_laplacian, pixels, pixels);
     pool = 3;
-    check_tiles(&nst_loss_laplacian, pixels);
+    check_tiles(&nst_loss_laplacian, pixels, pixels);
     pool = 4;
-    for (size_t i = 0; i < STATISTICS; i++) check_tiles(statistics[i].class, shape);
-    check_tiles(&nst_loss_matting, pixels);
+    for (size_t i = 0; i < STATISTICS; i++) check_tiles(statistics[i].class, shape, shape);
+    check_tiles(&nst_loss_matting, pixels, pixels);
+    check_tiles(&nst_loss_temporal, frame, pixels);
 }
 
 int main(void)
@@ -622,6 +668,8 @@ int main(void)
         cmocka_unit_test(total_variation),
         cmocka_unit_test(laplacian),
         cmocka_unit_test(matting),
+        cmocka_unit_test(temporal),
+        cmocka_unit_test(a_frame_that_nothing_is_seen_of),
         cmocka_unit_test(blank_targets_are_finite),
         cmocka_unit_test(tiles_make_the_whole),
     };

@@ -56,8 +56,15 @@ static int teardown(void **state)
     return 0;
 }
 
+/* What a session may be opened with besides options. */
+typedef struct opening {
+    nst_model *model;
+    size_t octaves;
+    nst_image *previous, *weights;
+} opening;
+
 /* One size, and a content weight that is given: no search begins without one. */
-static nst_session *open_octaves(nst_model *of, const char *const (*settings)[2], size_t count, size_t octaves)
+static nst_session *open_with(const opening *o, const char *const (*settings)[2], size_t count)
 {
     nst_options *options;
     nst_targets *targets;
@@ -68,14 +75,27 @@ static nst_session *open_octaves(nst_model *of, const char *const (*settings)[2]
     for (size_t i = 0; i < count; i++) assert_int_equal(nst_options_set_str(options, settings[i][0], settings[i][1]), NST_OK);
     if (strcmp(nst_options_get_str(options, "dialect"), "normalised") == 0 && !nst_options_is_set(options, "alpha"))
         nst_options_set_str(options, "alpha", "0.05");
-    assert_int_equal(nst_targets_new(of, content, &style, 1, &targets), NST_OK);
+    assert_int_equal(nst_targets_new(o->model, content, &style, 1, &targets), NST_OK);
     if (nst_session_new(targets, options, NULL, &session) < 0) print_error("%s\n", nst_ctx_error(ctx));
     assert_non_null(session);
-    session->schedule.scales[0].octaves = octaves;
+    assert_int_equal(nst_session_set_previous(session, o->previous, o->weights), NST_OK);
+    session->schedule.scales[0].octaves = o->octaves; /* it plans anew */
     assert_int_equal(nst_session_step(session), NST_CONTINUE);
     nst_targets_unref(targets);
     nst_options_free(options);
     return session;
+}
+
+static nst_session *open_octaves(nst_model *of, const char *const (*settings)[2], size_t count, size_t octaves)
+{
+    const opening o = {.model = of, .octaves = octaves};
+    return open_with(&o, settings, count);
+}
+
+static nst_session *open_after(nst_image *previous, nst_image *weights, const char *const (*settings)[2], size_t count)
+{
+    const opening o = {.model = model, .octaves = 1, .previous = previous, .weights = weights};
+    return open_with(&o, settings, count);
 }
 
 static nst_session *open_session(const char *const (*settings)[2], size_t count)
@@ -245,6 +265,21 @@ static void the_scale_of_the_weights_does_not_matter(void **state)
     nst_model_unref(scaled);
 }
 
+static void the_previous_frame_beside_the_rest(void **state)
+{
+    static const char *const dialects[] = {"neural-style", "normalised"};
+    nst_image *previous = noise_image(WIDTH, HEIGHT, 5), *weights = noise_image(WIDTH, HEIGHT, 6), *larger = noise_image(50, 45, 7);
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        const char *const settings[][2] = {{"dialect", dialects[d]}, {"temporal", d ? "0.5" : "2"}, {"colour", d ? "luminance" : "none"}};
+        check_session(open_after(previous, weights, settings, 3), dialects[d]);
+        check_session(open_after(larger, NULL, settings, 3), dialects[d]);
+    }
+    nst_image_unref(previous);
+    nst_image_unref(weights);
+    nst_image_unref(larger);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +288,7 @@ int main(void)
         cmocka_unit_test(gradients_enter_at_any_layer),
         cmocka_unit_test(every_statistic),
         cmocka_unit_test(the_laplacian_beside_the_rest),
+        cmocka_unit_test(the_previous_frame_beside_the_rest),
         cmocka_unit_test(several_layers_share_a_convolution_and_its_relu),
         cmocka_unit_test(octaves_reach_the_pixels),
         cmocka_unit_test(the_scale_of_the_weights_does_not_matter),

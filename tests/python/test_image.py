@@ -246,6 +246,19 @@ class Out(TestCase):
         with self.assertRaises(nst.InvalidArgumentError):
             self.image.match_colour(reference, "pca")
 
+    def test_warp(self):
+        width, height = self.image.size
+        flow = view(array.array("f", [1.0, 0.0] * (width * height)), "f", (height, width, 2))
+        warped, inside = self.image.warp(flow)
+        before, after = self.image.pixels(), warped.pixels()
+        self.assertEqual(after[0, 0, 0], before[0, 1, 0])
+        self.assertEqual([inside.pixels()[0, x, 0] for x in (0, width - 2, width - 1)], [255, 255, 0])
+        for wrong in (b"12", self.image, None, view(b"12345678", "B", (2, 2, 2))):
+            with self.assertRaises((TypeError, ValueError)):
+                self.image.warp(wrong)
+        with self.assertRaises(nst.InvalidArgumentError):
+            self.image.warp(view(array.array("f", [0.0] * 8), "f", (2, 2, 2)))
+
     def test_filters(self):
         other = self.image.resize(self.image.width, self.image.height)
         for result in (self.image.guided_filter(other, 2, 1e-9), self.image.screened_poisson(other)):

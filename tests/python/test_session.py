@@ -41,6 +41,17 @@ class Running(TestCase):
             pass
         self.assertEqual(small_session().run().pixels("f32"), stepped.image.pixels("f32"))
 
+    def test_previous_frame(self):
+        previous, weights = nst.Image(png(40, 30)), nst.Image(png(40, 30, 1))
+        session = small_session(previous=previous, previous_weights=weights, temporal=2)
+        session.run()
+        self.assertIn("temporal", [term.kind for term in session.terms])
+        self.assertEqual(session.options.temporal, 2)
+        self.assertNotIn("temporal", [term.kind for term in small_session().terms])
+        for wrong in (dict(previous_weights=weights), dict(previous=previous, previous_weights=png(3, 4))):
+            with self.assertRaises(nst.InvalidArgumentError):
+                small_session(**wrong)
+
     def test_scales(self):
         seen = list(small_session(iterations=4, size=64, scales=2))
         self.assertEqual([(p.scale, p.iteration) for p in seen], [(1, 0), (1, 1), (1, 2), (2, 2), (2, 3), (2, 4)])

@@ -37,6 +37,7 @@ class RunOptionValues(TypedDict, total=False):
     tv: Optional[float]
     laplacian: Optional[float]
     laplacian_pool: Optional[int]
+    temporal: Optional[float]
     content_layers: Optional[Layers]
     style_layers: Optional[Layers]
     style_statistics: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]]
@@ -154,6 +155,18 @@ class OptionProperties:
     def laplacian_pool(self, value: Optional[int]) -> None: ...
     @laplacian_pool.deleter
     def laplacian_pool(self) -> None: ...
+    @property
+    def temporal(self) -> Optional[float]:
+        """Weight of the temporal loss, which holds a frame of a film to the previous one where a program has given that
+        (nst_session_set_previous()); without one it is nothing. The dialect's own when not given: normalised 1, the
+        others 1000.
+
+        Default: auto. From 0 to 1e+30.
+        """
+    @temporal.setter
+    def temporal(self, value: Optional[float]) -> None: ...
+    @temporal.deleter
+    def temporal(self) -> None: ...
     @property
     def content_layers(self) -> str:
         """Layers whose features the picture shares with the content image, each with an optional weight:

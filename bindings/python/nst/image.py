@@ -1,6 +1,7 @@
 """Images."""
 from __future__ import annotations
 
+import array
 import ctypes
 import os
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union, cast
@@ -180,6 +181,22 @@ class Image(Child):
         return Image._wrap(self._context, call(self._context, _raw.nst_image, lib.nst_image_screened_poisson, self._handle,
                                                content._handle, float(luma), float(chroma)))
 
+    def warp(self, flow: Any) -> Tuple[Image, Image]:
+        """The image as it is seen in the next frame of a film, and the mask of what came from inside it. `flow` is an array or buffer of
+        floats of shape (height, width, 2): pixel (x, y) of the copy is the image at (x + dx, y + dy), the backward flow. Give both to
+        Session(previous=, previous_weights=), the mask darkened where something is hidden in one of the frames."""
+        vectors = _array_pixels(flow)
+        if vectors is None or vectors.format != Format.F32 or vectors.channels != 2:
+            raise TypeError("a flow must be an array of floats of shape (height, width, 2)")
+        numbers = array.array("f", vectors.data)
+        planes = (numbers[0::2] + numbers[1::2]).tobytes()
+        place = (ctypes.c_float * len(numbers)).from_buffer_copy(planes)
+        inside = ctypes.POINTER(_raw.nst_image)()
+        warped = ctypes.POINTER(_raw.nst_image)()
+        self._context._check(lib.nst_image_warp(self._handle, place, vectors.width, vectors.height, ctypes.byref(warped),
+                                                ctypes.byref(inside)))
+        return Image._wrap(self._context, warped), Image._wrap(self._context, inside)
+
     def get_text(self, key: str, default: Optional[str] = None) -> Optional[str]:
         """A text entry of a PNG file. Results of the command carry "nst:params" and "nst:result"."""
         value = lib.nst_image_get_text(self._handle, key.encode())
@@ -241,16 +258,25 @@ def _read_source(source: ImageSource, context: Context) -> Any:
     return _read_array(source, context)
 
 
+def _array_pixels(source: Any) -> Optional[_pixels.Pixels]:
+    """Of an array or a buffer; None for anything else."""
+    view = _pixels.view_of(source)
+    if view is not None:
+        return _pixels.from_view(view)
+    if hasattr(source, "__array_interface__"):
+        return _pixels.from_interface(source)
+    if hasattr(source, "__array__"):  # torch tensors and the like make a numpy array of themselves
+        return _pixels.from_view(memoryview(source.__array__()))
+    return None
+
+
 def _read_array(source: Any, context: Context) -> Any:
     view = _pixels.view_of(source)
     if view is not None and view.ndim == 1 and view.itemsize == 1:
         return _decode(view.tobytes(), context)
-    if view is not None:
-        return _copy_pixels(_pixels.from_view(view), context)
-    if hasattr(source, "__array_interface__"):
-        return _copy_pixels(_pixels.from_interface(source), context)
-    if hasattr(source, "__array__"):  # torch tensors and the like make a numpy array of themselves
-        return _copy_pixels(_pixels.from_view(memoryview(source.__array__())), context)
+    pixels = _array_pixels(source)
+    if pixels is not None:
+        return _copy_pixels(pixels, context)
     if hasattr(source, "read"):
         return _decode(source.read(), context)
     raise TypeError("an image must be a path, bytes, a file object, a Pillow image or an array, not %s" % type(source).__name__)

@@ -194,20 +194,29 @@ class Session(Child):
 
     The loop ends with the run; session.progress.stop_reason then says why. Leaving it by break, by an exception or by Ctrl-C
     leaves the session usable: look at its image, change its options, save it, go on. Options come as an Options object or a
-    mapping, and as keywords, which win. `init` is one of the option's words or a picture. A session may be used from any
-    thread; a call waits for a step in progress, cancel() does not.
+    mapping, and as keywords, which win. `init` is one of the option's words or a picture. `previous` is the previous frame's
+    result as it is seen in this one (Image.warp()), to which the option temporal holds the picture as far as the brightness of
+    `previous_weights` says. A session may be used from any thread; a call waits for a step in progress, cancel() does not.
     """
 
     # _lock is held during every call into the session but cancel(); _cancelling keeps that one from a session just freed.
     __slots__ = ("_targets", "_lock", "_cancelling", "_progress", "_options")
 
     def __init__(self, targets: Targets, options: OptionSource = None, *, init: ImageSource = None,
+                 previous: Optional[ImageSource] = None, previous_weights: Optional[ImageSource] = None,
                  **changes: Unpack[RunOptionValues]) -> None:
         context = targets.context
         merged = _merge(context, options, changes)
         start = _start_image(init, merged, context)
         self._adopt(targets, context, call(context, _raw.nst_session, lib.nst_session_new, targets._handle, merged._handle,
                                            start and start._handle))
+        if previous is not None or previous_weights is not None:
+            self._set_previous(previous, previous_weights)
+
+    def _set_previous(self, previous: Optional[ImageSource], weights: Optional[ImageSource]) -> None:
+        images = [None if source is None else as_image(source, self._context) for source in (previous, weights)]
+        with self._lock:
+            self._check(lib.nst_session_set_previous(self._handle, *[image and image._handle for image in images]))
 
     def _adopt(self, targets: Any, context: Context, pointer: Any) -> None:
         self._targets = targets
