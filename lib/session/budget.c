@@ -80,18 +80,29 @@ static nst_objective_config objective_config(forecast *f, size_t scale)
                                   .room = f->schedule->scales[scale].room};
 }
 
+static size_t detail_bytes(const forecast *f, size_t width, size_t height)
+{
+    return f->settings->detail > 0 || f->settings->from_previous ? nst_picture_bytes(width, height) : 0;
+}
+
+static void enter_detail(forecast *f, size_t width, size_t height)
+{
+    nst_ledger_take(&f->ledger, NST_FOR_IMAGES, detail_bytes(f, width, height));
+    if (f->settings->detail > 0)
+        pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_from_image_bytes(f->session->targets->content, width, height));
+    if (f->settings->from_previous) pass_through(&f->ledger, NST_FOR_IMAGES, nst_previous_bytes(f->session->previous, width, height));
+}
+
 /* A scale grows out of the one before. */
 static void enter_growth(forecast *f, size_t scale)
 {
-    const nst_image *content = f->session->targets->content;
     size_t width = f->schedule->scales[scale].width, height = f->schedule->scales[scale].height;
     size_t before_width = f->schedule->scales[scale - 1].width, before_height = f->schedule->scales[scale - 1].height;
-    size_t without = f->settings->detail > 0 ? nst_picture_bytes(before_width, before_height) : 0;
-    nst_ledger_take(&f->ledger, NST_FOR_IMAGES, without);
-    if (without) pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_from_image_bytes(content, before_width, before_height));
+    enter_detail(f, before_width, before_height);
     pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_resample_bytes(before_width, before_height, width, height, false));
-    nst_ledger_give(&f->ledger, NST_FOR_IMAGES, without);
-    if (without) pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_add_image_bytes(content, width, height));
+    nst_ledger_give(&f->ledger, NST_FOR_IMAGES, detail_bytes(f, before_width, before_height));
+    enter_detail(f, width, height);
+    nst_ledger_give(&f->ledger, NST_FOR_IMAGES, detail_bytes(f, width, height));
 }
 
 /* Where the picture of a scale comes from. */

@@ -37,21 +37,6 @@ size_t nst_picture_from_image_bytes(const nst_image *image, size_t width, size_t
     return nst_image_bytes(width, height, image->has_alpha) + nst_image_resample_bytes(image, width, height);
 }
 
-size_t nst_picture_add_image_bytes(const nst_image *image, size_t width, size_t height)
-{
-    return nst_picture_bytes(width, height) + nst_picture_from_image_bytes(image, width, height);
-}
-
-int32_t nst_picture_add_image(const nst_image *image, double amount, size_t width, size_t height, nst_real *picture, nst_error *error)
-{
-    nst_memory *memory = &image->ctx->memory;
-    nst_real *added = nst_alloc(memory, nst_picture_bytes(width, height));
-    int32_t status = added ? nst_picture_from_image(image, width, height, added, error) : nst_fail_nomem(error, "a picture");
-    for (size_t i = 0; status >= 0 && i < nst_picture_values(width, height); i++) picture[i] += (nst_real)amount * added[i];
-    nst_free(memory, added);
-    return status;
-}
-
 static float clip(nst_real value)
 {
     if (!(value > 0)) return 0;

@@ -20,14 +20,11 @@ static inline size_t nst_picture_bytes(size_t width, size_t height)
 
 /* What those below take while they work, beside what they make (to_image: the image that stays as well). */
 size_t nst_picture_from_image_bytes(const nst_image *image, size_t width, size_t height);
-size_t nst_picture_add_image_bytes(const nst_image *image, size_t width, size_t height);
 size_t nst_picture_to_image_bytes(size_t width, size_t height, const nst_image *alpha_of);
 size_t nst_picture_resample_bytes(size_t from_width, size_t from_height, size_t width, size_t height, bool bilinear);
 
 /* The image resized to width x height and seen over white where it is transparent. */
 int32_t nst_picture_from_image(const nst_image *image, size_t width, size_t height, nst_real *picture, nst_error *error);
-/* picture (3, height, width) += amount times the same. */
-int32_t nst_picture_add_image(const nst_image *image, double amount, size_t width, size_t height, nst_real *picture, nst_error *error);
 /* Clipped to 0..1. `alpha_of` (may be NULL): an image whose alpha, resized, the result gets. */
 int32_t nst_picture_to_image(nst_ctx *ctx, const nst_real *picture, size_t width, size_t height, const nst_image *alpha_of,
                              nst_image **out, nst_error *error);

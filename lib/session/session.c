@@ -559,26 +559,42 @@ static int32_t resample_moments(void *user, const nst_real *from, nst_real *to)
     return nst_picture_resample(r->ctx, from, r->from_width, r->from_height, to, r->width, r->height, true, r->error);
 }
 
-/* Growing takes the content's fine detail from nowhere else: picture = up(x + d (down(content) subtracted)) + d content, which is
- * up(x) + d (content - up(down(content))) (STROTSS). */
+/* What gives a larger picture its fine detail: the previous frame where it can be seen, elsewhere as much of the content as is wanted. */
+static int32_t make_detail(const nst_session *session, size_t width, size_t height, nst_real *detail, nst_error *error)
+{
+    const nst_settings *settings = &session->settings;
+    size_t values = nst_picture_values(width, height);
+    int32_t status = NST_OK;
+    if (settings->detail > 0) status = nst_picture_from_image(session->targets->content, width, height, detail, error);
+    else nst_picture_fill(detail, values, 0);
+    for (size_t i = 0; status >= 0 && settings->detail > 0 && i < values; i++) detail[i] *= (nst_real)settings->detail;
+    if (status < 0 || !settings->from_previous) return status;
+    return nst_previous_start(session->previous, width, height, detail, error);
+}
+
+static int32_t new_detail(const nst_session *session, size_t width, size_t height, nst_real **detail, nst_error *error)
+{
+    *detail = nst_alloc(&session->ctx->memory, nst_picture_bytes(width, height));
+    return *detail ? make_detail(session, width, height, *detail, error) : nst_fail_nomem(error, "fine detail");
+}
+
+/* Growing takes fine detail from nowhere else: picture = up(x - down(detail)) + detail, which is up(x) + detail - up(down(detail))
+ * (STROTSS, of the content). */
 static int32_t grow(const nst_session *session, const nst_real *x, const resampling *r, nst_real *picture)
 {
-    const nst_image *content = session->targets->content;
-    double detail = r->width > r->from_width ? session->settings.detail : 0;
-    size_t values = nst_picture_values(r->from_width, r->from_height);
-    nst_real *without = NULL;
-    int32_t status = NST_OK;
-    if (detail > 0) {
-        without = nst_alloc(&session->ctx->memory, values * sizeof *without);
-        status = without ? nst_picture_from_image(content, r->from_width, r->from_height, without, r->error)
-                         : nst_fail_nomem(r->error, "the content's detail");
-        for (size_t i = 0; status >= 0 && i < values; i++) without[i] = x[i] - (nst_real)detail * without[i];
-    }
+    bool detailed = r->width > r->from_width && (session->settings.detail > 0 || session->settings.from_previous);
+    nst_real *without = NULL, *detail = NULL;
+    int32_t status = detailed ? new_detail(session, r->from_width, r->from_height, &without, r->error) : NST_OK;
+    for (size_t i = 0; detailed && status >= 0 && i < nst_picture_values(r->from_width, r->from_height); i++)
+        without[i] = x[i] - without[i];
     if (status >= 0)
         status = nst_picture_resample(r->ctx, without ? without : x, r->from_width, r->from_height, picture, r->width, r->height, false,
                                       r->error);
     nst_free(&session->ctx->memory, without);
-    return status < 0 || detail == 0 ? status : nst_picture_add_image(content, detail, r->width, r->height, picture, r->error);
+    if (detailed && status >= 0) status = new_detail(session, r->width, r->height, &detail, r->error);
+    for (size_t i = 0; detailed && status >= 0 && i < nst_picture_values(r->width, r->height); i++) picture[i] += detail[i];
+    nst_free(&session->ctx->memory, detail);
+    return status;
 }
 
 static int32_t open_around(nst_session *session, const nst_optimizer *old, resampling *sizes)

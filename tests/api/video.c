@@ -246,6 +246,40 @@ static void at_every_scale(void **state)
     nst_image_unref(weights);
 }
 
+/* From scale to scale nothing of it is lost: a run that does nothing ends with the frame itself. */
+static void a_growing_picture_has_the_frame_s_detail(void **state)
+{
+    world *w = *state;
+    nst_image *previous = new_picture(w->ctx, 128, 96, 3, 7), *weights = NULL, *result;
+    float seen[128 * 96];
+    pixels p, q;
+    for (int i = 0; i < 128 * 96; i++) seen[i] = i % 128 < 64;
+    weights = image_of_values(w->ctx, 128, 96, 1, seen);
+    for (int k = 0; k < 2; k++) {
+        nst_session *session = new_session(w->ctx, w->targets, "size", "128", "scales", "3", "init", "auto", "iterations", "0",
+                                           "temporal", "0", NULL);
+        double worst[2] = {0, 0};
+        assert_ok(nst_session_set_previous(session, previous, k ? weights : NULL));
+        finish(session);
+        result = image_of(session);
+        p = read_pixels(result);
+        q = read_pixels(previous);
+        assert_int_equal(p.count, q.count);
+        for (size_t i = 0; i < p.count; i++) {
+            double *to = &worst[i / 3 % 128 >= 48];
+            *to = fmax(*to, fabs((double)(p.values[i] - q.values[i])));
+        }
+        if (!(worst[0] < (k ? 1e-2 : 1e-5))) fail_msg("%d: a pixel differs by %g", k, worst[0]);
+        assert_true(k ? worst[1] > 0.1 : worst[1] < 1e-5);
+        free(p.values);
+        free(q.values);
+        nst_image_unref(result);
+        nst_session_free(session);
+    }
+    nst_image_unref(weights);
+    nst_image_unref(previous);
+}
+
 static void misuse_of_a_previous_frame(void **state)
 {
     world *w = *state;
@@ -305,6 +339,45 @@ static void a_checkpoint_holds_the_frame(void **state)
     nst_image_unref(weights);
 }
 
+/* Overwrites the first value of the frame in a checkpoint. */
+static void spoil_frame(const char *path, float value)
+{
+    FILE *file = fopen(path, "r+b");
+    uint64_t length = 0, begin = 0;
+    char *header;
+    assert_non_null(file);
+    assert_int_equal(fread(&length, sizeof length, 1, file), 1);
+    header = calloc(1, (size_t)length + 1);
+    assert_int_equal(fread(header, 1, (size_t)length, file), length);
+    begin = strtoull(strstr(strstr(strstr(header, "\"session/previous\""), "data_offsets"), "[") + 1, NULL, 10);
+    fseek(file, (long)(8 + length + begin), SEEK_SET);
+    assert_int_equal(fwrite(&value, sizeof value, 1, file), 1);
+    fclose(file);
+    free(header);
+}
+
+static void a_frame_that_is_none(void **state)
+{
+    static const float bad[] = {NAN, INFINITY, -0.1f, 1.1f};
+    world *w = *state;
+    nst_session *session = session_after(w, w->content, NULL, "auto", "auto"), *resumed = NULL;
+    char path[64];
+    snprintf(path, sizeof path, "%s/nst-video-%ld", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (long)getpid());
+    steps(session, 2);
+    assert_ok(nst_session_save(session, path));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        spoil_frame(path, bad[i]);
+        assert_int_equal(nst_session_resume(w->targets, path, &resumed), NST_ERR_CHECKPOINT_FORMAT);
+        assert_null(resumed);
+        assert_contains(nst_ctx_error(w->ctx), "session/previous");
+    }
+    spoil_frame(path, 0.5f);
+    assert_ok(nst_session_resume(w->targets, path, &resumed));
+    nst_session_free(resumed);
+    nst_session_free(session);
+    remove(path);
+}
+
 /* In contexts of their own, whose peaks are those of the runs: shallow and with Adam, so that the frame weighs. */
 static void what_it_takes_is_told(void **state)
 {
@@ -338,6 +411,32 @@ static void what_it_takes_is_told(void **state)
         nst_image_unref(weights);
         empty_world(&w);
     }
+}
+
+/* The same loss whether the network goes through the picture in tiles or not. */
+static void in_tiles(void **state)
+{
+    world *w = *state;
+    double losses[2], terms[2];
+    char limit[32] = "0";
+    nst_image *frame = new_picture(w->ctx, 60, 40, 3, 3);
+    for (int k = 0; k < 2; k++) {
+        nst_session *session = new_session(w->ctx, w->targets, "size", "640", "optimizer", "adam", "content-layers", "relu2_1",
+                                           "style-layers", "relu1_1,relu2_1", "memory-limit", limit, NULL);
+        nst_estimate e;
+        NST_INIT(e);
+        assert_ok(nst_session_set_previous(session, frame, NULL));
+        assert_ok(nst_session_estimate(session, 0, &e));
+        assert_int_equal(k, e.tiles > 1);
+        assert_int_equal(step(session), NST_CONTINUE);
+        losses[k] = progress_of(session).loss;
+        terms[k] = temporal_of(session);
+        snprintf(limit, sizeof limit, "%llu", (unsigned long long)(e.beside + e.bytes * 93 / 100));
+        nst_session_free(session);
+    }
+    assert_true(terms[0] == terms[1] && terms[0] > 0);
+    assert_true(fabs(losses[1] - losses[0]) <= 1e-4 * losses[0]);
+    nst_image_unref(frame);
 }
 
 static void a_frame_that_a_limit_has_no_room_for(void **state)
@@ -447,10 +546,13 @@ int main(void)
         test_in_world(without_weight_or_frame_all_is_as_before),
         test_in_world(the_start_is_the_previous_frame),
         test_in_world(at_every_scale),
+        test_in_world(a_growing_picture_has_the_frame_s_detail),
         test_in_world(misuse_of_a_previous_frame),
         test_in_world(the_weight_may_change),
         test_in_world(a_checkpoint_holds_the_frame),
+        test_in_world(a_frame_that_is_none),
         cmocka_unit_test(what_it_takes_is_told),
+        test_in_world(in_tiles),
         test_in_world(a_frame_that_a_limit_has_no_room_for),
         test_in_world(frames_hold_together),
     };
