@@ -119,6 +119,12 @@ typedef struct nst_kernels {
     /* Copies a region of features into its place in a target. */
     void (*copy_region)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, const nst_place *place,
                         void *target);
+    /* copy_region, each position times its weight, to a target that is not narrow: `weights` begins with the region's first position, its
+     * rows are `pitch` apart. backward, its adjoint: grad += weight t over the region. */
+    void (*weigh)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch, const void *features,
+                  const nst_place *place, void *target);
+    void (*weigh_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                           const nst_place *place, const void *target, void *grad);
     /* Sum and sum of squares of every channel over the region, added to sums (C) and squares (C). */
     void (*moments)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums, double *squares);
     /* The derivative of a function of these: grad += of_sums[c] + 2 of_squares[c] f over the region. */

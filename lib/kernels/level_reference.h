@@ -37,6 +37,10 @@ void nst_reference_difference_backward(const nst_exec *exec, nst_shape shape, ns
                                        const void *features, const nst_place *place, const void *target, void *grad);
 void nst_reference_copy_region(const nst_exec *exec, nst_shape shape, nst_region region, const void *features,
                                const nst_place *place, void *target);
+void nst_reference_weigh(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                         const void *features, const nst_place *place, void *target);
+void nst_reference_weigh_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                                  const nst_place *place, const void *target, void *grad);
 void nst_reference_moments(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums,
                            double *squares);
 void nst_reference_moments_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
@@ -70,6 +74,7 @@ void nst_reference_adam_step(const nst_exec *exec, size_t n, const nst_adam *ste
     .gram_workspace = nst_reference_gram_workspace, .gram_accumulate = nst_reference_gram_accumulate,                      \
     .matrix_times_features = nst_reference_matrix_times_features, .squared_difference = nst_reference_squared_difference,  \
     .difference_backward = nst_reference_difference_backward, .copy_region = nst_reference_copy_region,                    \
+    .weigh = nst_reference_weigh, .weigh_backward = nst_reference_weigh_backward,                                          \
     .moments = nst_reference_moments, .moments_backward = nst_reference_moments_backward,                                  \
     .all_finite = nst_reference_all_finite, .dot = nst_reference_dot,                                                      \
     .axpy = nst_reference_axpy, .axpby = nst_reference_axpby, NST_REFERENCE_OPTIM_SLOTS,                       \

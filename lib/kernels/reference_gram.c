@@ -214,6 +214,64 @@ void nst_reference_copy_region(const nst_exec *exec, nst_shape shape, nst_region
     exec->run(exec->user, place->narrow ? narrow_channel : copy_channel, &task, (uint32_t)shape.channels);
 }
 
+/* Here runs are rows, so that those of the weights may be further apart. */
+typedef struct weigh_task {
+    nst_runs own, other;
+    size_t plane, other_plane, pitch;
+    const nst_real *weights, *from;
+    nst_real *to;
+} weigh_task;
+
+static weigh_task weigh_task_of(nst_shape shape, nst_region region, const nst_real *weights, size_t pitch, const nst_place *place)
+{
+    size_t rows = region.row1 - region.row0, columns = region.column1 - region.column0;
+    weigh_task task = {.plane = nst_shape_positions(shape), .other_plane = nst_shape_positions(place->shape), .pitch = pitch};
+    task.own = (nst_runs){rows, columns, region.row0 * shape.width + region.column0, shape.width};
+    task.other = (nst_runs){rows, columns, place->row * place->shape.width + place->column, place->shape.width};
+    task.weights = weights;
+    return task;
+}
+
+static void weigh_channel(void *data, uint32_t c)
+{
+    const weigh_task *task = data;
+    for (size_t row = 0; row < task->own.count; row++) {
+        const nst_real *restrict weights = task->weights + row * task->pitch;
+        const nst_real *restrict from = task->from + c * task->plane + task->own.begin + row * task->own.step;
+        nst_real *restrict to = task->to + c * task->other_plane + task->other.begin + row * task->other.step;
+        for (size_t i = 0; i < task->own.length; i++) to[i] = weights[i] * from[i];
+    }
+}
+
+void nst_reference_weigh(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                         const void *features, const nst_place *place, void *target)
+{
+    weigh_task task = weigh_task_of(shape, region, weights, pitch, place);
+    task.from = features;
+    task.to = target;
+    exec->run(exec->user, weigh_channel, &task, (uint32_t)shape.channels);
+}
+
+static void weigh_channel_backward(void *data, uint32_t c)
+{
+    const weigh_task *task = data;
+    for (size_t row = 0; row < task->own.count; row++) {
+        const nst_real *restrict weights = task->weights + row * task->pitch;
+        const nst_real *restrict from = task->from + c * task->other_plane + task->other.begin + row * task->other.step;
+        nst_real *restrict to = task->to + c * task->plane + task->own.begin + row * task->own.step;
+        for (size_t i = 0; i < task->own.length; i++) to[i] += weights[i] * from[i];
+    }
+}
+
+void nst_reference_weigh_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                                  const nst_place *place, const void *target, void *grad)
+{
+    weigh_task task = weigh_task_of(shape, region, weights, pitch, place);
+    task.from = target;
+    task.to = grad;
+    exec->run(exec->user, weigh_channel_backward, &task, (uint32_t)shape.channels);
+}
+
 static void moments_channel(void *data, uint32_t c)
 {
     const gram_task *task = data;

@@ -246,11 +246,29 @@ static void test_moments(setting *s)
     free_all(high, low, zero, gradient);
 }
 
+/* <weigh x, y> = <x, weigh_backward y>: a target of the region's own shape, all of which is written. */
+static void test_weigh(setting *s)
+{
+    nst_region r = s->c.region;
+    nst_shape shape = s->c.shape, band = {shape.channels, r.row1 - r.row0, r.column1 - r.column0};
+    nst_place place = {band, 0, 0, false};
+    size_t count = nst_shape_count(shape), pitch = band.width + 1;
+    double *x = random_vector(s, count), *y = random_vector(s, nst_shape_count(band)), *weights = random_vector(s, band.height * pitch);
+    double *zero = moved(count, x, -1, x);
+    void *f = imported(s, shape, x), *t = imported(s, band, NULL), *fy = imported(s, band, y), *g = imported(s, shape, zero);
+    s->k->weigh(&plain, shape, r, weights, pitch, f, &place, t);
+    s->k->weigh_backward(&plain, shape, r, weights, pitch, &place, fy, g);
+    double *forth = exported(s, band, t), *back = exported(s, shape, g);
+    expect_equal(s, inner(nst_shape_count(band), forth, y), inner(count, x, back), 1e-12);
+    free_all(x, y, weights, zero);
+    free_all(f, fy, forth, back);
+}
+
 static const struct {
     const char *name;
     void (*run)(setting *s);
 } tests[] = {{"conv", test_conv}, {"pool", test_pool}, {"relu", test_relu}, {"gram", test_gram}, {"difference", test_difference},
-             {"moments", test_moments}};
+             {"moments", test_moments}, {"weigh", test_weigh}};
 
 int main(int argc, char **argv)
 {

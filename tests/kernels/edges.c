@@ -301,6 +301,10 @@ static void places_at(const nst_kernels *k)
     put(k, shape, (int[9]){0}, &grad);
     k->difference_backward(&plain, shape, region, 3, f.storage, &place, t.storage, grad.storage);
     expect(k, shape, &grad, (double[]){0, 0, 0, 3, 0, 0, -6, 0, 0}, 0);
+    k->weigh(&plain, shape, region, (const nst_real[]){2, 1, 99, 0, 3}, 3, f.storage, &place, t.storage);
+    expect(k, target, &t, (double[]){0, 0, 8, 5, 0, 0, 0, 24}, 0);
+    k->weigh_backward(&plain, shape, region, (const nst_real[]){2, 1, 99, 0, 3}, 3, &place, t.storage, grad.storage);
+    expect(k, shape, &grad, (double[]){0, 0, 0, 19, 5, 0, -6, 72, 0}, 0);
 }
 
 /* Sums are taken in double: beside the large products, float would lose the small ones. */

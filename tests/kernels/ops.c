@@ -544,6 +544,41 @@ static void run_copy_region(const nst_kernels *k, const nst_exec *exec, const op
     guarded_free(c, &f);
 }
 
+/* The weights' rows are further apart than the region's. */
+static guarded weights_of(const op_case *c, const op_values *v, size_t *pitch)
+{
+    size_t rows = c->region.row1 - c->region.row0, columns = c->region.column1 - c->region.column0, count;
+    guarded g;
+    *pitch = columns + c->noted;
+    count = rows > 0 ? (rows - 1) * *pitch + columns : 0;
+    g = reals(c, NULL, count);
+    for (size_t i = 0; i < count; i++) ((nst_real *)g.data)[i] = v->weight_count ? v->weight[i % v->weight_count] : 0;
+    guarded_freeze(&g);
+    return g;
+}
+
+static void run_weigh(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    size_t pitch;
+    guarded weights = weights_of(c, v, &pitch);
+    guarded f = input(k, exec, c, c->shape, v->a), t = features(k, exec, c, c->place.shape, v->b);
+    k->weigh(exec, c->shape, c->region, weights.data, pitch, f.data, &c->place, t.data);
+    take(k, exec, c, c->place.shape, &t, result);
+    guarded_free(c, &f);
+    guarded_free(c, &weights);
+}
+
+static void run_weigh_backward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    size_t pitch;
+    guarded weights = weights_of(c, v, &pitch);
+    guarded t = input(k, exec, c, c->place.shape, v->b), grad = features(k, exec, c, c->shape, v->c);
+    k->weigh_backward(exec, c->shape, c->region, weights.data, pitch, &c->place, t.data, grad.data);
+    take(k, exec, c, c->shape, &grad, result);
+    guarded_free(c, &t);
+    guarded_free(c, &weights);
+}
+
 /* A target of that shape in 16 bits. Levels that have none keep theirs in as few: the kernels are the same. */
 static guarded narrow_target(const nst_kernels *k, const nst_exec *exec, const op_case *c, const nst_real *values, nst_place *place)
 {
@@ -844,6 +879,8 @@ const test_op ops[] = {
     {SLOT(difference_backward), count_in, run_difference_backward, few, NULL, false, true},
     {SLOT(difference_backward), count_in, run_difference_backward_narrow, few, NULL, false, true},
     {SLOT(copy_region), count_target, run_copy_region, NULL, NULL, false, false},
+    {SLOT(weigh), count_target, run_weigh, few, NULL, false, false},
+    {SLOT(weigh_backward), count_in, run_weigh_backward, few, NULL, false, false},
     {SLOT(moments), count_moments, run_moments, terms_positions, NULL, true, false},
     {SLOT(moments_backward), count_in, run_moments_backward, few, NULL, false, false},
     {SLOT(all_finite), one, run_all_finite, NULL, NULL, false, false},

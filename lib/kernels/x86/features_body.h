@@ -219,3 +219,70 @@ void LEVEL(copy_region)(const nst_exec *exec, nst_shape shape, nst_region region
     task.parts = nst_part_count(task.from.positions * task.from.stride);
     exec->run(exec->user, place->narrow ? narrow_part : copy_part, &task, task.parts);
 }
+
+/* ---- copies times a weight a position ---- */
+
+typedef struct weigh_task {
+    nst_window own, other;
+    size_t pitch;
+    uint32_t parts;
+    const float *weights, *from;
+    float *to;
+} weigh_task;
+
+static weigh_task weigh_task_of(nst_shape shape, nst_region region, const nst_real *weights, size_t pitch, const nst_place *place)
+{
+    weigh_task task = {.own = nst_window_of(shape, region), .other = nst_window_in(place, region), .pitch = pitch};
+    task.weights = weights;
+    task.parts = nst_part_count(task.own.positions * task.own.stride);
+    return task;
+}
+
+static v16 weight_of(const weigh_task *task, size_t position)
+{
+    return v16_all(task->weights[position / task->own.columns * task->pitch + position % task->own.columns]);
+}
+
+static void weigh_part(void *data, uint32_t part)
+{
+    const weigh_task *task = data;
+    size_t end = nst_part_begin(task->own.positions, task->parts, part + 1);
+    for (size_t i = nst_part_begin(task->own.positions, task->parts, part); i < end; i++) {
+        const v16 weight = weight_of(task, i);
+        const float *from = task->from + nst_window_offset(&task->own, i);
+        float *to = task->to + nst_window_offset(&task->other, i);
+        for (size_t k = 0; k < task->own.stride; k += NST_GROUP)
+            v16_store(to + k, v16_fma(weight, v16_load(from + k), v16_zero())); /* one rounding: the product's */
+    }
+}
+
+void LEVEL(weigh)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch, const void *features,
+                  const nst_place *place, void *target)
+{
+    weigh_task task = weigh_task_of(shape, region, weights, pitch, place);
+    task.from = features;
+    task.to = target;
+    exec->run(exec->user, weigh_part, &task, task.parts);
+}
+
+static void weigh_backward_part(void *data, uint32_t part)
+{
+    const weigh_task *task = data;
+    size_t end = nst_part_begin(task->own.positions, task->parts, part + 1);
+    for (size_t i = nst_part_begin(task->own.positions, task->parts, part); i < end; i++) {
+        const v16 weight = weight_of(task, i);
+        const float *from = task->from + nst_window_offset(&task->other, i);
+        float *to = task->to + nst_window_offset(&task->own, i);
+        for (size_t k = 0; k < task->own.stride; k += NST_GROUP)
+            v16_store(to + k, v16_fma(weight, v16_load(from + k), v16_load(to + k)));
+    }
+}
+
+void LEVEL(weigh_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                           const nst_place *place, const void *target, void *grad)
+{
+    weigh_task task = weigh_task_of(shape, region, weights, pitch, place);
+    task.from = target;
+    task.to = grad;
+    exec->run(exec->user, weigh_backward_part, &task, task.parts);
+}

@@ -38,6 +38,10 @@ void nst_amx_difference_backward(const nst_exec *exec, nst_shape shape, nst_regi
                                  const nst_place *place, const void *target, void *grad);
 void nst_amx_copy_region(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, const nst_place *place,
                          void *target);
+void nst_amx_weigh(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                   const void *features, const nst_place *place, void *target);
+void nst_amx_weigh_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                            const nst_place *place, const void *target, void *grad);
 void nst_amx_moments(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums, double *squares);
 void nst_amx_moments_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
                               const nst_real *of_squares, const void *features, void *grad);
@@ -54,6 +58,7 @@ int nst_amx_all_finite(const nst_exec *exec, nst_shape shape, const void *featur
     .pool_backward = nst_amx_pool_backward, .gram_workspace = nst_amx_gram_workspace,                                         \
     .gram_accumulate = nst_amx_gram_accumulate, .matrix_times_features = nst_amx_matrix_times_features,                       \
     .squared_difference = nst_amx_squared_difference, .difference_backward = nst_amx_difference_backward,                     \
+    .weigh = nst_amx_weigh, .weigh_backward = nst_amx_weigh_backward,                                                         \
     .narrow_bytes = NULL, .copy_region = nst_amx_copy_region, .moments = nst_amx_moments,                                     \
     .moments_backward = nst_amx_moments_backward, .all_finite = nst_amx_all_finite
 

@@ -34,6 +34,10 @@ void LEVEL(difference_backward)(const nst_exec *exec, nst_shape shape, nst_regio
                                 const nst_place *place, const void *target, void *grad);
 void LEVEL(copy_region)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, const nst_place *place,
                         void *target);
+void LEVEL(weigh)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                  const void *features, const nst_place *place, void *target);
+void LEVEL(weigh_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                           const nst_place *place, const void *target, void *grad);
 void LEVEL(moments)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums, double *squares);
 void LEVEL(moments_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
                              const nst_real *of_squares, const void *features, void *grad);
@@ -63,6 +67,7 @@ void LEVEL(adam_step)(const nst_exec *exec, size_t n, const nst_adam *step, bool
     .pool_backward = nst_##level##_pool_backward, .gram_workspace = nst_##level##_gram_workspace,                             \
     .gram_accumulate = nst_##level##_gram_accumulate, .matrix_times_features = nst_##level##_matrix_times_features,           \
     .squared_difference = nst_##level##_squared_difference, .difference_backward = nst_##level##_difference_backward,         \
+    .weigh = nst_##level##_weigh, .weigh_backward = nst_##level##_weigh_backward,                                             \
     .copy_region = nst_##level##_copy_region, .moments = nst_##level##_moments,                                               \
     .moments_backward = nst_##level##_moments_backward, .all_finite = nst_##level##_all_finite,                               \
     .dot = nst_##level##_dot, .axpy = nst_##level##_axpy, .axpby = nst_##level##_axpby

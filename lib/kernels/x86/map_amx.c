@@ -92,6 +92,8 @@ typedef struct region_task {
     nst_bf16 *to;
     nst_real scale;
     const nst_real *of_sums, *of_squares;
+    const nst_real *weights;
+    size_t pitch;
     double *sums, *squares;
     uint32_t parts;
 } region_task;
@@ -200,6 +202,52 @@ void nst_amx_copy_region(const nst_exec *exec, nst_shape shape, nst_region regio
     aim(&task, place, NULL);
     task.to = target;
     exec->run(exec->user, copy_rows, &task, task.share.tasks);
+}
+
+static void weigh_rows(void *data, uint32_t index)
+{
+    const region_task *t = data;
+    size_t begin, end, block = nst_share_rows(&t->share, index, &begin, &end);
+    for (size_t row = begin; row < end; row++) {
+        size_t a = nst_rows_at(&t->from, block, row, 0), b = nst_rows_at(&t->other_rows, block, row, 0);
+        for (size_t column = 0; column < t->columns; column++, a++, b++)
+            for (unsigned half = 0; half < values_halves(t->fine); half++)
+                values_store(t->to + b * NST_BLOCK, half, t->fine,
+                             v16_fma(v16_all(t->weights[row * t->pitch + column]), values_load(t->features + a * NST_BLOCK, half, t->fine),
+                                     v16_zero()));
+    }
+}
+
+void nst_amx_weigh(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                   const void *features, const nst_place *place, void *target)
+{
+    region_task task = region_task_of(shape, region, features);
+    aim(&task, place, NULL);
+    task.to = target, task.weights = weights, task.pitch = pitch;
+    exec->run(exec->user, weigh_rows, &task, task.share.tasks);
+}
+
+static void weigh_rows_backward(void *data, uint32_t index)
+{
+    const region_task *t = data;
+    size_t begin, end, block = nst_share_rows(&t->share, index, &begin, &end);
+    for (size_t row = begin; row < end; row++) {
+        size_t a = nst_rows_at(&t->from, block, row, 0), b = nst_rows_at(&t->other_rows, block, row, 0);
+        for (size_t column = 0; column < t->columns; column++, a++, b++)
+            for (unsigned half = 0; half < values_halves(t->fine); half++)
+                values_store(t->to + a * NST_BLOCK, half, t->fine,
+                             v16_fma(v16_all(t->weights[row * t->pitch + column]), values_load(t->other + b * NST_BLOCK, half, t->fine),
+                                     values_load(t->to + a * NST_BLOCK, half, t->fine)));
+    }
+}
+
+void nst_amx_weigh_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,
+                            const nst_place *place, const void *target, void *grad)
+{
+    region_task task = region_task_of(shape, region, NULL);
+    aim(&task, place, target);
+    task.to = grad, task.weights = weights, task.pitch = pitch;
+    exec->run(exec->user, weigh_rows_backward, &task, task.share.tasks);
 }
 
 /* One task for 16 channels, or a fine position's eight. */
