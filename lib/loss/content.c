@@ -1,9 +1,10 @@
 /* Content loss: the squared difference of features (Gatys et al. 2016, equation 1). Plain sum: sum over all units of (F - P)^2. Beside it
- * the features' moments are taken, which tell how much of the content is kept. */
+ * the features' moments are taken, which tell how much of the content is kept. Weighted, each position's part counts w times: the guide is
+ * the plane of sqrt(w), and the sum is taken of the squares of sqrt(w) o (F - P); what is kept is measured over all positions alike. */
 #include <math.h>
 #include <string.h>
 
-#include "loss/loss.h"
+#include "loss/bands.h"
 
 /* Followed by the sum and the sum of squares of every channel (C doubles each), then by the features themselves, aligned as every block
  * of memory is. */
@@ -45,11 +46,10 @@ static size_t target_bytes(const nst_loss_tools *tools, nst_shape shape)
     return sizeof(content_target) + sums_bytes(shape) + (is_narrow(tools) ? kernels->narrow_bytes(shape) : kernels->feature_bytes(shape));
 }
 
+/* Weighted: two bands, and what moments come to. */
 static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
-    (void)tools;
-    (void)shape;
-    return 0;
+    return tools->weighted ? 2 * nst_band_bytes(tools, shape) + 2 * shape.channels * sizeof(double) : 0;
 }
 
 static nst_place place_of(const nst_loss_tools *tools, nst_shape shape, const nst_tile *tile)
@@ -90,16 +90,47 @@ static double factor(nst_dialect dialect, nst_shape shape, const void *target)
     }
 }
 
-/* State: the plain sum, then sum and sum of squares of every channel of F (C doubles each). */
+/* State: sum of (F - P)^2, sum and sum of squares of every channel of F (C doubles each), and the weighted sum. */
 static size_t state_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
     (void)tools;
-    return (1 + 2 * shape.channels) * sizeof(double);
+    return (2 + 2 * shape.channels) * sizeof(double);
+}
+
+static double *weighted_sum_of(const nst_loss *loss)
+{
+    return (double *)loss->state + 1 + 2 * loss->shape.channels;
 }
 
 static void begin(nst_loss *loss)
 {
     memset(loss->state, 0, state_bytes(&loss->tools, loss->shape));
+}
+
+/* In the first band of the workspace sqrt(w) o scale (F - P); the second is used. */
+static void take_difference(const nst_loss *loss, const nst_tile *tile, const nst_band *band, nst_real scale, const void *features)
+{
+    const nst_loss_tools *tools = &loss->tools;
+    char *first = loss->workspace, *second = first + nst_band_bytes(tools, loss->shape);
+    nst_place here = {band->shape, 0, 0, false}, there = {loss->shape, band->row, band->column, is_narrow(tools)};
+    nst_region all = nst_region_whole(band->shape);
+    tools->kernels->copy_region(tools->exec, tile->shape, band->region, features, &here, first);
+    nst_band_clear(tools, band, second);
+    tools->kernels->difference_backward(tools->exec, band->shape, all, scale, first, &there, features_of(loss->shape, loss->target), second);
+    tools->kernels->weigh(tools->exec, band->shape, all, band->weights, band->pitch, second, &here, first);
+}
+
+static void accumulate_weighted(nst_loss *loss, const nst_tile *tile, const void *features)
+{
+    const nst_loss_tools *tools = &loss->tools;
+    double *sums = (double *)(void *)((char *)loss->workspace + 2 * nst_band_bytes(tools, loss->shape)), *squares = sums + loss->shape.channels;
+    nst_band band;
+    memset(sums, 0, 2 * loss->shape.channels * sizeof *sums);
+    for (size_t row = 0; nst_band_next(loss->shape, tile, tools->guide, &row, &band);) {
+        take_difference(loss, tile, &band, 1, features);
+        tools->kernels->moments(tools->exec, band.shape, nst_region_whole(band.shape), loss->workspace, sums, squares);
+    }
+    for (size_t c = 0; c < loss->shape.channels; c++) *weighted_sum_of(loss) += squares[c];
 }
 
 static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)
@@ -110,11 +141,12 @@ static void accumulate(nst_loss *loss, const nst_tile *tile, const void *feature
     *state += kernels->squared_difference(loss->tools.exec, tile->shape, tile->region, features, &place,
                                           features_of(loss->shape, loss->target));
     kernels->moments(loss->tools.exec, tile->shape, tile->region, features, sums, sums + loss->shape.channels);
+    if (loss->tools.guide) accumulate_weighted(loss, tile, features);
 }
 
 static double finish(nst_loss *loss)
 {
-    return *(double *)loss->state;
+    return loss->tools.guide ? *weighted_sum_of(loss) : *(double *)loss->state;
 }
 
 static double sum_of(const double *values, size_t count)
@@ -145,9 +177,22 @@ double nst_content_retention(const nst_loss *loss)
     return covariance / sqrt(variance_f * variance_p);
 }
 
+static void seed_weighted(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)
+{
+    nst_band band;
+    for (size_t row = 0; nst_band_next(loss->shape, tile, loss->tools.guide, &row, &band);) {
+        take_difference(loss, tile, &band, (nst_real)(2 * scale), features);
+        nst_band_give(&loss->tools, tile, &band, loss->workspace, gradient);
+    }
+}
+
 static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)
 {
     nst_place place = place_of(&loss->tools, loss->shape, tile);
+    if (loss->tools.guide) {
+        seed_weighted(loss, tile, scale, features, gradient);
+        return;
+    }
     loss->tools.kernels->difference_backward(loss->tools.exec, tile->shape, tile->region, (nst_real)(2 * scale), features, &place,
                                              features_of(loss->shape, loss->target), gradient);
 }

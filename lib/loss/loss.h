@@ -22,6 +22,11 @@ typedef struct nst_loss_tools {
     const nst_exec *exec;
     bool narrow; /* features of targets are kept in 16 bits, where the kernels can */
     size_t laplacian_pool; /* side of the cells that the Laplacian loss averages over; others do without */
+    /* Parts of a picture (bands.h). */
+    size_t regions;        /* that the guided style loss tells apart */
+    bool weighted;         /* the content loss counts more here than there */
+    const nst_real *guide; /* at the loss's layer, 0..1: (regions, H, W) in the guided loss, (H, W) in the content loss; NULL: all is 1 */
+    const double *shares;  /* of the regions in the picture */
 } nst_loss_tools;
 
 typedef struct nst_loss nst_loss;
@@ -57,6 +62,7 @@ struct nst_loss {
     const void *target; /* lent */
     void *state;        /* state_bytes() */
     void *workspace;    /* workspace_bytes(); may be shared by losses that are not at work at the same time */
+    nst_dialect dialect;
     double factor;      /* class->factor() */
     double weight;      /* alpha, beta or tv, times the layer's weight */
     double value;       /* weight * factor * plain sum, of the latest features */
@@ -66,7 +72,8 @@ extern const nst_loss_class nst_loss_content, nst_loss_tv, nst_loss_laplacian, n
 /* On the previous frame of a film. */
 extern const nst_loss_class nst_loss_temporal;
 /* On styles: one of them compares features' statistics. */
-extern const nst_loss_class nst_loss_gram, nst_loss_mean_std, nst_loss_covariance, nst_loss_shifted_gram, nst_loss_wasserstein;
+extern const nst_loss_class nst_loss_gram, nst_loss_guided, nst_loss_mean_std, nst_loss_covariance, nst_loss_shifted_gram,
+    nst_loss_wasserstein;
 
 /* Of a content loss, after finish(): the centred cosine of F and P, Σ_c cov(F_c, P_c) / sqrt(Σ_c var F_c · Σ_c var P_c): how much of the
  * content is kept, whatever its contrast; NaN where either is flat. */

@@ -15,8 +15,7 @@ typedef struct group {
 static size_t end_of_group(const nst_objective_config *config, size_t first)
 {
     const nst_layer_choices *content = &config->settings->content;
-    nst_loss_tools tools = {config->kernels, config->exec, config->settings->narrow,
-                            config->settings->laplacian_pool};
+    nst_loss_tools tools = {.kernels = config->kernels, .exec = config->exec, .narrow = config->settings->narrow};
     size_t held = 0;
     for (size_t i = 0; i < content->count; i++) {
         size_t layer = content->items[i].layer, bytes;

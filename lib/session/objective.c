@@ -266,8 +266,8 @@ static void describe(nst_objective *objective, const nst_objective_config *confi
     objective->ctx = config->targets->ctx;
     objective->targets = config->targets;
     objective->exec = *config->exec;
-    objective->tools = (nst_loss_tools){config->kernels, &objective->exec, config->settings->narrow,
-                                        config->settings->laplacian_pool};
+    objective->tools = (nst_loss_tools){.kernels = config->kernels, .exec = &objective->exec, .narrow = config->settings->narrow,
+                                        .laplacian_pool = config->settings->laplacian_pool};
     objective->network = config->network;
     objective->width = config->width;
     objective->height = config->height;

@@ -36,7 +36,7 @@ static void fill(double *values, size_t count, uint64_t seed)
 /* A loss with its target made from `features` of a shape, ready to evaluate pictures of another. */
 static nst_loss open_loss(const nst_loss_class *class, nst_dialect dialect, nst_shape from, const double *features, nst_shape picture)
 {
-    nst_loss_tools tools = {nst_kernels_for(0, NST_PRECISION_FP32), &exec, false, pool};
+    nst_loss_tools tools = {.kernels = nst_kernels_for(0, NST_PRECISION_FP32), .exec = &exec, .laplacian_pool = pool};
     nst_loss loss = {.class = class, .tools = tools, .shape = picture, .weight = 0.7};
     void *target = calloc(1, class->target_bytes(&loss.tools, from) + 1);
     void *workspace = malloc(class->workspace_bytes(&loss.tools, from) + 1);

@@ -62,7 +62,7 @@ static int setup(void **state)
     w->content = picture(w->ctx, 24, 20, 1);
     w->style = picture(w->ctx, 20, 24, 2);
     w->exec = (nst_exec){run_here, w, 1};
-    w->tools = (nst_loss_tools){nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32), &w->exec, false, 4};
+    w->tools = (nst_loss_tools){.kernels = nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32), .exec = &w->exec, .laplacian_pool = 4};
     *state = w;
     return nst_targets_new(w->model, w->content, &w->style, 1, &w->targets);
 }
