@@ -27,6 +27,32 @@ int32_t nst_targets_new(nst_model *model, nst_image *content, nst_image *const *
     return nst_ctx_keep_error(model->ctx, status, &error);
 }
 
+int32_t nst_targets_set_guides(nst_targets *targets, nst_image *content_map, nst_image *const *style_maps, uint32_t count)
+{
+    nst_error error = {""};
+    int32_t status;
+    if (!targets || !content_map || !style_maps) return NST_ERR_INVALID_ARG;
+    for (uint32_t i = 0; i < count && i < targets->style_count; i++)
+        if (!style_maps[i]) return NST_ERR_INVALID_ARG;
+    if (targets->style_count == 0)
+        status = nst_fail(&error, NST_ERR_INVALID_ARG, "maps of regions are for styles, and there is no style image");
+    else if (count != targets->style_count)
+        status = nst_fail(&error, NST_ERR_INVALID_ARG, "%u style maps for %u style images: each needs its own", count,
+                          targets->style_count);
+    else status = nst_targets_guide(targets, content_map, style_maps, &error);
+    return nst_ctx_keep_error(targets->ctx, status, &error);
+}
+
+int32_t nst_targets_set_content_weights(nst_targets *targets, nst_image *map)
+{
+    nst_error error = {""};
+    int32_t status;
+    if (!targets || !map) return NST_ERR_INVALID_ARG;
+    if (!targets->content) status = nst_fail(&error, NST_ERR_INVALID_ARG, "content weights are for a content image, and there is none");
+    else status = nst_targets_weigh(targets, map, &error);
+    return nst_ctx_keep_error(targets->ctx, status, &error);
+}
+
 /* ---- making sessions ---- */
 
 int32_t nst_session_new(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out)

@@ -116,14 +116,16 @@ static void take_difference(const nst_loss *loss, const nst_tile *tile, const ns
     nst_region all = nst_region_whole(band->shape);
     tools->kernels->copy_region(tools->exec, tile->shape, band->region, features, &here, first);
     nst_band_clear(tools, band, second);
-    tools->kernels->difference_backward(tools->exec, band->shape, all, scale, first, &there, features_of(loss->shape, loss->target), second);
+    tools->kernels->difference_backward(tools->exec, band->shape, all, scale, first, &there, features_of(loss->shape, loss->target),
+                                        second);
     tools->kernels->weigh(tools->exec, band->shape, all, band->weights, band->pitch, second, &here, first);
 }
 
 static void accumulate_weighted(nst_loss *loss, const nst_tile *tile, const void *features)
 {
     const nst_loss_tools *tools = &loss->tools;
-    double *sums = (double *)(void *)((char *)loss->workspace + 2 * nst_band_bytes(tools, loss->shape)), *squares = sums + loss->shape.channels;
+    double *sums = (double *)(void *)((char *)loss->workspace + 2 * nst_band_bytes(tools, loss->shape));
+    double *squares = sums + loss->shape.channels;
     nst_band band;
     memset(sums, 0, 2 * loss->shape.channels * sizeof *sums);
     for (size_t row = 0; nst_band_next(loss->shape, tile, tools->guide, &row, &band);) {

@@ -3,9 +3,9 @@
  *
  *     sum of lambda_r f_r || G_r - A_r ||_F^2        and its gradient  sum of 4 lambda_r f_r / (sum of T_r^2) T_r o ((G_r - A_r) F_r)
  *
- * A_r is the same of the style image and its guide; lambda_r the region's share of the picture, so that every position is drawn alike; f_r
- * what the dialect multiplies a difference of Gram matrices with, by the region's own A_r. With one region that is all of the picture this is
- * gram.c. A region that has no positions at a layer, in the picture or in all styles, has no part in the sum there. */
+ * A_r is the same of the style image and its guide; lambda_r the region's share of the picture, so that every position is drawn alike;
+ * f_r what the dialect multiplies a difference of Gram matrices with, by the region's own A_r. With one region that is all of the picture
+ * this is gram.c. A region that has no positions at a layer, in the picture or in all styles, has no part in the sum there. */
 #include <string.h>
 
 #include "loss/bands.h"
@@ -16,8 +16,8 @@ static size_t matrix_values(nst_shape shape)
     return shape.channels * shape.channels;
 }
 
-/* How many regions there are, a double, and of each a number and a matrix (C, C). In a target: the weight of the styles that have the region, 1 before they are blended, and A_r
- * times that; while it gathers, sum of T_r^2 and F_r F_r^T. */
+/* How many regions there are, a double, and of each a number and a matrix (C, C). In a target: the weight of the styles that have the
+ * region, 1 before they are blended, and A_r times that; while it gathers, sum of T_r^2 and F_r F_r^T. */
 typedef struct region {
     double *mass, *matrix;
 } region;

@@ -426,6 +426,8 @@ int32_t nst_session_probe(nst_session *session, double *seconds, nst_error *erro
     if (status >= 0) status = nst_session_prepare_network(session, error);
     if (status >= 0) status = nst_targets_create(own->model, own->content, own->styles, own->style_count, &targets, error);
     if (status < 0) return status;
+    targets->guides = nst_guides_ref(own->guides);
+    targets->weights = nst_guides_ref(own->weights);
     status = run_probe(session, targets, small_width, small_height, &p, error);
     nst_targets_unref(targets);
     if (status == NST_ERR_CANCELLED) atomic_store(&session->cancel, 0); /* it has been delivered */

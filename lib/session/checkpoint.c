@@ -110,7 +110,7 @@ static int32_t visit_terms(nst_session *session, const nst_state_visitor *visito
 
 /* ---- what a checkpoint belongs to ---- */
 
-#define IDENTITY_TEXT ((NST_MAX_STYLES + 1) * NST_SHA256_HEX)
+#define IDENTITY_TEXT ((NST_MAX_STYLES + 3) * NST_SHA256_HEX)
 
 static void hash_image(const nst_image *image, char hex[NST_SHA256_HEX])
 {
@@ -124,7 +124,20 @@ static void hash_image(const nst_image *image, char hex[NST_SHA256_HEX])
     nst_sha256_final(&hash, hex);
 }
 
-/* "content hash,style hash,...", with "none" where there is no content image. */
+static void hash_maps(const nst_guides *guides, char hex[NST_SHA256_HEX])
+{
+    nst_sha256 hash;
+    nst_sha256_init(&hash);
+    for (uint32_t i = 0; i <= guides->style_count; i++) {
+        const nst_map *map = i == 0 ? &guides->content : &guides->styles[i - 1];
+        uint32_t head[3] = {(uint32_t)map->width, (uint32_t)map->height, guides->gray};
+        nst_sha256_update(&hash, head, sizeof head);
+        nst_sha256_update(&hash, map->values, map->width * map->height);
+    }
+    nst_sha256_final(&hash, hex);
+}
+
+/* "content hash,style hash,...", with "none" where there is no content image; then the maps', where there are any. */
 static void identify_images(const nst_targets *targets, char text[IDENTITY_TEXT])
 {
     char hex[NST_SHA256_HEX] = "none";
@@ -134,6 +147,12 @@ static void identify_images(const nst_targets *targets, char text[IDENTITY_TEXT]
     for (uint32_t i = 0; i < targets->style_count; i++) {
         hash_image(targets->styles[i], hex);
         length += (size_t)snprintf(text + length, IDENTITY_TEXT - length, ",%s", hex);
+    }
+    for (int i = 0; i < 2; i++) {
+        const nst_guides *maps = i == 0 ? targets->guides : targets->weights;
+        if (!maps) continue;
+        hash_maps(maps, hex);
+        length += (size_t)snprintf(text + length, IDENTITY_TEXT - length, "%c%s", i == 0 ? '/' : '*', hex);
     }
 }
 
@@ -357,7 +376,7 @@ static int32_t check_identity(restoring *r, const nst_targets *targets)
     status = expect(r, "nst:checkpoint", CHECKPOINT_VERSION, "is not one of libnst, or of another version");
     if (status >= 0) status = expect(r, "nst:real", NST_REAL_NAME, "was made in another arithmetic");
     if (status >= 0) status = expect(r, "nst:model", targets->model->weights.fingerprint, "belongs to other weights");
-    if (status >= 0) status = expect(r, "nst:images", images, "belongs to other images");
+    if (status >= 0) status = expect(r, "nst:images", images, "belongs to other images or maps");
     return status;
 }
 

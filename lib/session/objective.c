@@ -18,7 +18,8 @@ typedef struct part {
     size_t octave; /* 0: of the picture itself */
     size_t layer;  /* index in the network, or NST_PIXELS */
     double layer_weight;
-    void *own; /* the target, where it is blended of several styles or of the previous frame */
+    void *own;   /* the target, where it is blended of several styles or of the previous frame */
+    void *guide; /* what the loss's planes lie in */
 } part;
 
 /* The picture, halved `octave` times. */
@@ -38,7 +39,8 @@ struct nst_objective {
     size_t room;
     bool recompute;
     const _Atomic int *cancel;
-    bool look_only;
+    bool look_only, inside;
+    double shares[NST_MAX_REGIONS];
     octave octaves[NST_MAX_OCTAVES];
     size_t octave_count, at; /* `at`: the one at work */
     part parts[NST_MAX_TERMS];
@@ -63,12 +65,17 @@ typedef struct loss_entry {
 static const nst_loss_class *const style_classes[] = {&nst_loss_gram, &nst_loss_mean_std, &nst_loss_covariance, &nst_loss_shifted_gram,
                                                       &nst_loss_wasserstein};
 
+static const nst_loss_class *style_class(const nst_settings *settings)
+{
+    return settings->guided ? &nst_loss_guided : style_classes[settings->statistics];
+}
+
 /* The one list of them. */
 static void list_losses(const nst_settings *settings, size_t octaves, loss_entry losses[NST_LOSSES])
 {
     const loss_entry all[NST_LOSSES] = {
         {&nst_loss_content, OF_CONTENT, &settings->content, settings->alpha, 1, false},
-        {style_classes[settings->statistics], OF_STYLES, &settings->style, settings->beta, octaves, false},
+        {style_class(settings), OF_STYLES, &settings->style, settings->beta, octaves, false},
         {&nst_loss_tv, OF_CONTENT, NULL, settings->tv, 1, false},
         {&nst_loss_laplacian, OF_CONTENT, NULL, settings->laplacian, 1, true},
         {&nst_loss_matting, OF_CONTENT, NULL, settings->matting, 1, true},
@@ -107,6 +114,7 @@ static void reweight_part(part *p, const nst_settings *settings, const loss_entr
 {
     double share = 1 / (double)entry->octaves;
     p->layer_weight = share * (entry->layers ? entry->layers->items[place].weight : 1);
+    p->loss.dialect = settings->dialect;
     p->loss.factor = p->loss.class->factor(settings->dialect, p->loss.shape, p->loss.target);
     p->loss.weight = entry->weight * p->layer_weight;
 }
@@ -166,6 +174,40 @@ static int32_t take_states(nst_objective *objective, nst_error *error)
     return NST_OK;
 }
 
+/* Through which a part's loss sees the picture. NULL: none. */
+static const nst_guides *guides_of(const nst_objective *objective, const nst_targets *targets, const part *p)
+{
+    if (p->loss.class == &nst_loss_guided) return targets->guides;
+    return objective->tools.weighted && p->loss.class == &nst_loss_content ? targets->weights : NULL;
+}
+
+static nst_guide_place guide_place(const nst_objective *objective, const part *p)
+{
+    bool inside = objective->inside && p->source == OF_STYLES;
+    return (nst_guide_place){objective->network, p->layer, objective->width, objective->height, p->octave, inside};
+}
+
+static size_t guide_bytes(const nst_objective *objective, const nst_targets *targets, const part *p)
+{
+    const nst_guides *guides = guides_of(objective, targets, p);
+    nst_guide_place place = guide_place(objective, p);
+    return guides ? nst_guides_bytes(guides, &guides->content, &place) : 0;
+}
+
+static int32_t make_guides(nst_objective *objective, const nst_targets *targets, nst_error *error)
+{
+    for (size_t i = 0; i < objective->part_count; i++) {
+        part *p = &objective->parts[i];
+        const nst_guides *guides = guides_of(objective, targets, p);
+        nst_guide_place place = guide_place(objective, p);
+        if (!guides) continue;
+        p->guide = nst_alloc(&objective->ctx->memory, guide_bytes(objective, targets, p));
+        if (!p->guide) return nst_fail_nomem(error, "a guide");
+        p->loss.tools.guide = nst_guides_planes(guides, &guides->content, &place, p->guide);
+    }
+    return NST_OK;
+}
+
 static size_t octave_bytes(const octave *o)
 {
     return nst_picture_bytes(o->width, o->height);
@@ -198,7 +240,8 @@ static void make_order(const nst_objective *objective, const nst_targets *target
     loss_source source = image == NST_CONTENT_IMAGE ? OF_CONTENT : OF_STYLES;
     o->job = (nst_target_job){.tools = &objective->tools, .network = objective->network, .image = image, .width = objective->width,
                               .height = objective->height, .halvings = at, .room = objective->room, .requests = o->requests,
-                              .colours = settings->colours};
+                              .colours = settings->colours,
+                              .inside = settings->guided && settings->inside && source == OF_STYLES};
     if (source == OF_STYLES)
         nst_schedule_style_size(targets->styles[image], settings->style_scale, objective->width, objective->height, &o->job.width,
                                 &o->job.height);
@@ -267,7 +310,13 @@ static void describe(nst_objective *objective, const nst_objective_config *confi
     objective->targets = config->targets;
     objective->exec = *config->exec;
     objective->tools = (nst_loss_tools){.kernels = config->kernels, .exec = &objective->exec, .narrow = config->settings->narrow,
-                                        .laplacian_pool = config->settings->laplacian_pool};
+                                        .laplacian_pool = config->settings->laplacian_pool, .weighted = config->settings->weighted};
+    if (config->settings->guided) {
+        objective->tools.regions = config->targets->guides->regions;
+        memcpy(objective->shares, config->targets->guides->shares, sizeof objective->shares);
+        objective->tools.shares = objective->shares;
+    }
+    objective->inside = config->settings->inside;
     objective->network = config->network;
     objective->width = config->width;
     objective->height = config->height;
@@ -294,6 +343,7 @@ static int32_t build(nst_objective *objective, const nst_objective_config *confi
         for (size_t at = 0; at < octaves_of(objective, image) && status >= 0; at++)
             status = prepare_image(objective, config->targets, config->settings, image, at, error);
     if (status >= 0) status = take_states(objective, error);
+    if (status >= 0) status = make_guides(objective, config->targets, error);
     if (status >= 0) status = take_octaves(objective, error);
     if (status >= 0) status = prepare_previous(objective, config, error);
     if (status >= 0) status = make_walk(objective, error); /* last: by now the walks over the targets have gone */
@@ -331,13 +381,14 @@ static int32_t foretell_image(const nst_objective *objective, const nst_objectiv
     return status;
 }
 
-static size_t own_bytes(const nst_objective *objective, uint32_t styles)
+static size_t own_bytes(const nst_objective *objective, const nst_targets *targets)
 {
     size_t bytes = workspace_bytes(objective);
     for (size_t i = 0; i < objective->part_count; i++) {
         const part *p = &objective->parts[i];
         bytes += p->loss.class->state_bytes(&objective->tools, p->loss.shape);
-        if (p->source == OF_PREVIOUS || (p->source == OF_STYLES && styles > 1)) bytes += target_bytes(objective, p);
+        bytes += guide_bytes(objective, targets, p);
+        if (p->source == OF_PREVIOUS || (p->source == OF_STYLES && targets->style_count > 1)) bytes += target_bytes(objective, p);
     }
     for (size_t i = 1; i < objective->octave_count; i++) bytes += (objective->look_only ? 1 : 2) * octave_bytes(&objective->octaves[i]);
     return bytes;
@@ -365,8 +416,8 @@ int32_t nst_objective_foretell(const nst_objective_config *config, nst_ledger *l
     for (int image = config->targets->content ? NST_CONTENT_IMAGE : 0; image < styles && status >= 0; image++)
         for (size_t at = 0; at < octaves_of(&objective, image) && status >= 0; at++)
             status = foretell_image(&objective, config, image, at, ledger, idle, size, error);
-    nst_ledger_take(ledger, NST_FOR_LOSSES, own_bytes(&objective, config->targets->style_count));
-    size->losses += own_bytes(&objective, config->targets->style_count);
+    nst_ledger_take(ledger, NST_FOR_LOSSES, own_bytes(&objective, config->targets));
+    size->losses += own_bytes(&objective, config->targets);
     foretell_previous(config, ledger);
     walk = walk_config(&objective, smaller);
     if (objective.any_tapped && status >= 0) status = nst_walk_make_plan(&walk, config->room, &size->walk, error);
@@ -395,6 +446,7 @@ void nst_objective_free(nst_objective *objective)
     for (size_t i = 0; i < objective->part_count; i++) {
         if (!objective->parts[i].own) nst_targets_release(objective->targets, objective->parts[i].loss.target);
         nst_free(memory, objective->parts[i].own);
+        nst_free(memory, objective->parts[i].guide);
         nst_free(memory, objective->parts[i].loss.state);
     }
     for (size_t i = 1; i < objective->octave_count; i++) {

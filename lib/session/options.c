@@ -58,6 +58,9 @@ static const nst_option_info table[NST_OPT_COUNT] = {
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "style-scale", "1", "", "", "objective",
      "Size of the style images: their longer side is this many times the output's longer side. Larger means larger strokes.", 0.01,
      16, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "guide-mode", "simple", "simple|inside", "", "objective",
+     "With maps of regions, what of a region counts at a layer: all of it, or only what lies so far inside that the layer sees nothing "
+     "else, which keeps styles from running into each other and leaves small regions out at deep layers.", 0, 0, {0}},
     {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "colour", "none", "none|match|luminance|keep", "", "objective",
      "Whose colours the result has. none: the style's, as far as it brings them. The others keep the content's: match gives the style "
      "images the content's mean and covariance of colours before they are looked at; luminance paints brightness alone, in gray; keep "

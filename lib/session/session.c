@@ -82,11 +82,20 @@ static void choose_octaves(const nst_session *session, const nst_settings *setti
             (const nst_image *const *)targets->styles, targets->style_count, settings->style_scale);
 }
 
+static int32_t resolve_maps(const nst_targets *targets, nst_settings *settings, nst_error *error)
+{
+    settings->guided = targets->guides && targets->style_count > 0;
+    settings->weighted = targets->weights && targets->content;
+    if (!settings->guided || settings->statistics == NST_STATISTICS_GRAM) return NST_OK;
+    return nst_fail(error, NST_ERR_UNSUPPORTED, "style-statistics: with maps of regions there is only gram");
+}
+
 int32_t nst_session_resolve(const nst_session *session, const nst_options *options, nst_settings *settings, nst_schedule *schedule,
                             nst_error *error)
 {
     const nst_targets *targets = session->targets;
     int32_t status = nst_settings_resolve(options, targets->model, targets->content != NULL, targets->style_count, settings, error);
+    if (status >= 0) status = resolve_maps(targets, settings, error);
     if (status < 0) return status;
     if (session->previous) nst_settings_add_previous(options, settings);
     nst_schedule_make(settings, targets->content ? targets->content : targets->styles[0], schedule);
@@ -108,6 +117,7 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     if (!session) return nst_fail_nomem(error, "a session");
     session->ctx = nst_ctx_ref(targets->ctx);
     session->targets = nst_targets_ref(targets);
+    nst_targets_use(targets);
     session->init = nst_image_ref(init);
     session->resuming = resuming;
     session->beside = beside;

@@ -218,6 +218,7 @@ static void resolve_weights(const nst_options *options, nst_settings *out)
     out->laplacian_pool = (size_t)nst_option_number(options, NST_OPT_LAPLACIAN_POOL);
     out->statistics = (nst_statistics)nst_option_number(options, NST_OPT_STYLE_STATISTICS);
     out->style_scale = nst_option_number(options, NST_OPT_STYLE_SCALE);
+    out->inside = nst_option_number(options, NST_OPT_GUIDE_MODE) == 1;
     out->colours = (nst_colours)nst_option_number(options, NST_OPT_COLOUR);
     out->octaves = (size_t)number_or(options, NST_OPT_OCTAVES, out->dialect == NST_DIALECT_NORMALISED ? 3 : 1);
 }

@@ -58,6 +58,8 @@ typedef struct nst_settings {
     nst_layer_choices content, style; /* empty where there is no image for them */
     double style_weights[NST_MAX_STYLES]; /* sum 1 */
     double style_scale;
+    bool guided, weighted; /* the targets have maps of regions; of the content's weights */
+    bool inside;           /* of regions counts what lies inside alone */
     nst_colours colours;
     size_t laplacian_pool;
     size_t octaves; /* at most */

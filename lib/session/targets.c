@@ -10,6 +10,7 @@ struct nst_target_entry {
     const nst_kernels *kernels; /* their layout, their arithmetic */
     bool narrow;
     size_t laplacian_pool;
+    bool inside;
     nst_network_config config;
     int image;
     nst_colours colours;
@@ -17,6 +18,8 @@ struct nst_target_entry {
     nst_shape shape;
     uint32_t holds; /* by objectives; at 0 it stays only while there is room */
     size_t bytes; /* with its own: a loss may need no target data at all */
+    void *guide; /* while it is computed: what `planes` lies in */
+    const nst_real *planes;
     void *data;
 };
 
@@ -59,6 +62,7 @@ nst_targets *nst_targets_ref(nst_targets *targets)
 static void free_entry(nst_memory *memory, nst_target_entry *entry)
 {
     if (!entry) return;
+    nst_free(memory, entry->guide);
     nst_free(memory, entry->data);
     nst_free(memory, entry);
 }
@@ -75,6 +79,8 @@ void nst_targets_unref(nst_targets *targets)
     }
     for (uint32_t i = 0; i < targets->style_count; i++) nst_image_unref(targets->styles[i]);
     nst_free(&ctx->memory, targets->styles);
+    nst_guides_unref(targets->guides);
+    nst_guides_unref(targets->weights);
     nst_mutex_free(&ctx->memory, targets->lock);
     nst_image_unref(targets->content);
     nst_model_unref(targets->model);
@@ -87,6 +93,45 @@ const nst_image *nst_targets_image(const nst_targets *targets, int image)
     return image == NST_CONTENT_IMAGE ? targets->content : targets->styles[image];
 }
 
+/* ---- maps ---- */
+
+const nst_map *nst_targets_map(const nst_targets *targets, int image)
+{
+    return image == NST_CONTENT_IMAGE ? &targets->guides->content : &targets->guides->styles[image];
+}
+
+void nst_targets_use(nst_targets *targets)
+{
+    nst_mutex_lock(targets->lock);
+    targets->in_use = true;
+    nst_mutex_unlock(targets->lock);
+}
+
+/* `maps` is the targets' from now on, in place of those in `*place`. */
+static int32_t take_maps(nst_targets *targets, nst_guides *maps, nst_guides **place, nst_error *error)
+{
+    nst_guides *old = maps;
+    nst_mutex_lock(targets->lock);
+    if (!targets->in_use) old = *place, *place = maps;
+    nst_mutex_unlock(targets->lock);
+    nst_guides_unref(old);
+    return old == maps ? nst_fail(error, NST_ERR_STATE, "maps are given before a session is made from the targets") : NST_OK;
+}
+
+int32_t nst_targets_guide(nst_targets *targets, const nst_image *content, nst_image *const *styles, nst_error *error)
+{
+    nst_guides *maps;
+    int32_t status = nst_guides_new(targets->ctx, content, styles, targets->style_count, &maps, error);
+    return status < 0 ? status : take_maps(targets, maps, &targets->guides, error);
+}
+
+int32_t nst_targets_weigh(nst_targets *targets, const nst_image *map, nst_error *error)
+{
+    nst_guides *maps;
+    int32_t status = nst_guides_new_weights(targets->ctx, map, &maps, error);
+    return status < 0 ? status : take_maps(targets, maps, &targets->weights, error);
+}
+
 /* ---- the cache ---- */
 
 static nst_target_entry *find_entry(nst_target_entry *entry, const nst_target_job *job, const nst_target_request *request)
@@ -94,7 +139,7 @@ static nst_target_entry *find_entry(nst_target_entry *entry, const nst_target_jo
     for (; entry; entry = entry->next)
         if (entry->request.class == request->class && entry->request.layer == request->layer && entry->image == job->image &&
             entry->width == job->width && entry->height == job->height && entry->halvings == job->halvings &&
-            entry->kernels == job->tools->kernels && entry->narrow == job->tools->narrow &&
+            entry->inside == job->inside && entry->kernels == job->tools->kernels && entry->narrow == job->tools->narrow &&
             entry->laplacian_pool == job->tools->laplacian_pool && entry->colours == nst_colour_of_target(job->colours, job->image) &&
             nst_network_config_equal(&entry->config, &job->network->config))
             return entry;
@@ -181,6 +226,14 @@ static size_t workspace_bytes(const nst_target_job *job, const nst_target_reques
     return request->class->workspace_bytes(job->tools, shape_of(job, request));
 }
 
+/* 0 where there is no guide. */
+static size_t guide_bytes(const nst_targets *targets, const nst_target_job *job, const nst_target_request *request)
+{
+    nst_guide_place place = {job->network, request->layer, job->width, job->height, job->halvings, job->inside};
+    if (request->class != &nst_loss_guided) return 0;
+    return nst_guides_bytes(targets->guides, nst_targets_map(targets, job->image), &place);
+}
+
 /* False: no layer is looked at. */
 static bool list_taps(const nst_target_request *requests, size_t count, bool tapped[NST_MAX_LAYERS])
 {
@@ -218,7 +271,7 @@ int32_t nst_targets_foretell(const nst_targets *targets, const nst_target_job *j
 {
     const nst_image *image = nst_targets_image(targets, job->image);
     size_t picture = nst_picture_bytes(job->width, job->height);
-    size_t resizing = nst_picture_from_image_bytes(image, job->width, job->height), workspace = 0;
+    size_t resizing = nst_picture_from_image_bytes(image, job->width, job->height), workspace = 0, guides = 0;
     bool tapped[NST_MAX_LAYERS] = {false}, any = list_taps(job->requests, job->count, tapped);
     nst_pass_config config = walk_config(targets, job, tapped, NULL);
     nst_walk_plan plan = {.bytes = 0};
@@ -226,15 +279,17 @@ int32_t nst_targets_foretell(const nst_targets *targets, const nst_target_job *j
     for (size_t i = 0; i < job->count; i++) {
         size_t wanted = workspace_bytes(job, &job->requests[i]);
         if (wanted > workspace) workspace = wanted;
+        guides += guide_bytes(targets, job, &job->requests[i]);
         nst_ledger_take(ledger, NST_FOR_TARGETS, nst_targets_bytes(job, i));
     }
+    nst_ledger_take(ledger, NST_FOR_LOSSES, guides);
     nst_ledger_take(ledger, NST_FOR_IMAGES, picture + resizing);
     nst_ledger_give(ledger, NST_FOR_IMAGES, resizing);
     nst_ledger_take(ledger, NST_FOR_LOSSES, workspace);
     if (any) status = nst_walk_make_plan(&config, job->room, &plan, error);
     nst_ledger_take(ledger, NST_FOR_FEATURES, plan.bytes);
     nst_ledger_give(ledger, NST_FOR_FEATURES, plan.bytes);
-    nst_ledger_give(ledger, NST_FOR_LOSSES, workspace);
+    nst_ledger_give(ledger, NST_FOR_LOSSES, workspace + guides);
     nst_ledger_give(ledger, NST_FOR_IMAGES, picture);
     return status;
 }
@@ -261,7 +316,7 @@ static int32_t add_entry(work *w, const nst_target_request *request)
                                 .narrow = job->tools->narrow, .laplacian_pool = job->tools->laplacian_pool,
                                 .config = job->network->config,
                                 .image = job->image, .colours = nst_colour_of_target(job->colours, job->image),
-                                .width = job->width, .height = job->height, .halvings = job->halvings,
+                                .width = job->width, .height = job->height, .halvings = job->halvings, .inside = job->inside,
                                 .shape = shape_of(job, request), .bytes = sizeof *entry + data_bytes(job, request)};
     w->fresh = entry;
     entry->data = nst_alloc_zero(memory, data_bytes(job, request));
@@ -285,8 +340,11 @@ static int32_t observe(void *user, size_t layer, const nst_tile *tile, const voi
 {
     const work *w = user;
     for (nst_target_entry *entry = w->fresh; entry; entry = entry->next)
-        if (entry->request.layer == layer)
-            entry->request.class->target_accumulate(w->job->tools, entry->shape, tile, features, entry->data, w->workspace);
+        if (entry->request.layer == layer) {
+            nst_loss_tools tools = *w->job->tools;
+            tools.guide = entry->planes;
+            entry->request.class->target_accumulate(&tools, entry->shape, tile, features, entry->data, w->workspace);
+        }
     return NST_OK;
 }
 
@@ -321,6 +379,28 @@ static int32_t look_at(work *w, nst_real *picture)
     return status;
 }
 
+static int32_t make_guides(work *w)
+{
+    const nst_target_job *job = w->job;
+    for (nst_target_entry *entry = w->fresh; entry; entry = entry->next) {
+        nst_guide_place place = {job->network, entry->request.layer, job->width, job->height, job->halvings, job->inside};
+        size_t bytes = guide_bytes(w->targets, job, &entry->request);
+        if (bytes == 0) continue;
+        entry->guide = nst_alloc(&w->targets->ctx->memory, bytes);
+        if (!entry->guide) return nst_fail_nomem(w->error, "a guide");
+        entry->planes = nst_guides_planes(w->targets->guides, nst_targets_map(w->targets, job->image), &place, entry->guide);
+    }
+    return NST_OK;
+}
+
+static void drop_guides(work *w)
+{
+    for (nst_target_entry *entry = w->fresh; entry; entry = entry->next) {
+        nst_free(&w->targets->ctx->memory, entry->guide);
+        entry->guide = NULL;
+    }
+}
+
 static size_t largest_workspace(const work *w)
 {
     size_t largest = 0;
@@ -338,7 +418,9 @@ static int32_t compute(work *w)
     int32_t status;
     w->workspace = nst_alloc(memory, largest_workspace(w));
     if (!picture || !w->workspace) status = nst_fail_nomem(w->error, "a target image");
-    else status = look_at(w, picture);
+    else status = make_guides(w);
+    if (status >= 0) status = look_at(w, picture);
+    drop_guides(w);
     nst_free(memory, w->workspace);
     nst_free(memory, picture);
     return status;

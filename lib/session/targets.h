@@ -14,6 +14,7 @@
 #include "net/walk.h"
 #include "nst/session.h"
 #include "session/colour.h"
+#include "session/guides.h"
 
 #define NST_PIXELS SIZE_MAX /* the "layer" of losses on the picture itself */
 #define NST_CONTENT_IMAGE (-1) /* else: index of a style image */
@@ -31,7 +32,9 @@ struct nst_targets {
     nst_image *content; /* may be NULL */
     nst_image **styles;
     uint32_t style_count;
-    nst_mutex *lock; /* guards `entries` */
+    nst_guides *guides, *weights; /* maps of regions and of the content's weights; may be NULL */
+    bool in_use;     /* by a session: the maps stay as they are */
+    nst_mutex *lock; /* guards `entries`, and the maps until they are in use */
     nst_target_entry *entries; /* the latest to be let go first */
     size_t idle_limit;
 };
@@ -44,6 +47,14 @@ typedef struct nst_target_request {
 /* As nst_targets_new(); the arguments are checked. */
 int32_t nst_targets_create(nst_model *model, nst_image *content, nst_image *const *styles, uint32_t style_count, nst_targets **out,
                            nst_error *error);
+
+/* As nst_targets_set_guides() and nst_targets_set_content_weights(); the arguments are checked. */
+int32_t nst_targets_guide(nst_targets *targets, const nst_image *content, nst_image *const *styles, nst_error *error);
+int32_t nst_targets_weigh(nst_targets *targets, const nst_image *map, nst_error *error);
+/* A session is made from them. */
+void nst_targets_use(nst_targets *targets);
+/* The map of an image's regions. */
+const nst_map *nst_targets_map(const nst_targets *targets, int image);
 
 const nst_image *nst_targets_image(const nst_targets *targets, int image);
 
@@ -58,6 +69,7 @@ typedef struct nst_target_job {
     const nst_target_request *requests;
     size_t count;
     nst_colours colours;
+    bool inside; /* of regions counts what lies inside alone */
 } nst_target_job;
 
 /* Sees to it that the statistics are there; one walk through the network computes all that are missing. On success each request is held

@@ -289,6 +289,12 @@ static void targets(void **state)
     assert_invalid_out(made, nst_targets_new(w->model, w->content, holes, 3, &made));
     assert_invalid_out(made, nst_targets_new(w->model, NULL, NULL, 0, &made));
     assert_invalid(nst_targets_new(w->model, w->content, &w->style, 1, NULL));
+    assert_invalid(nst_targets_set_guides(NULL, w->content, &w->style, 1));
+    assert_invalid(nst_targets_set_guides(w->targets, NULL, &w->style, 1));
+    assert_invalid(nst_targets_set_guides(w->targets, w->content, NULL, 1));
+    assert_invalid(nst_targets_set_guides(w->targets, w->content, holes + 1, 1));
+    assert_invalid(nst_targets_set_content_weights(NULL, w->content));
+    assert_invalid(nst_targets_set_content_weights(w->targets, NULL));
 }
 
 static void sessions(void **state)

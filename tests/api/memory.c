@@ -7,7 +7,7 @@
 typedef struct situation {
     uint32_t width, height, channels; /* of the content; 0: none */
     uint32_t styles;
-    const char *options;
+    const char *options; /* with guide-mode among them there are maps */
 } situation;
 
 typedef struct outcome {
@@ -31,6 +31,12 @@ static nst_targets *situation_targets(nst_model *model, nst_ctx *ctx, const situ
     nst_targets *targets = NULL;
     for (uint32_t i = 0; i < s->styles; i++) styles[i] = new_picture(ctx, 57 + 8 * i, 83, 3, 2 + i);
     assert_ok(nst_targets_new(model, content, styles, s->styles, &targets));
+    if (strstr(s->options, "guide-mode")) {
+        nst_image *map = new_picture(ctx, 90, 70, 1, 9), *maps[3] = {map, map, map};
+        assert_ok(nst_targets_set_guides(targets, map, maps, s->styles));
+        if (content) assert_ok(nst_targets_set_content_weights(targets, map));
+        nst_image_unref(map);
+    }
     for (uint32_t i = 0; i < s->styles; i++) nst_image_unref(styles[i]);
     nst_image_unref(content);
     return targets;
@@ -123,6 +129,11 @@ static const situation situations[] = {
     {0, 0, 0, 1, "{\"width\": 64, \"height\": 170, \"iterations\": 2, \"init\": \"noise\", \"scales\": 2}"},
     {0, 0, 0, 2, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\"}"},
     {150, 150, 3, 0, "{\"size\": 150, \"iterations\": 2, \"init\": \"gray\"}"},
+    {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 2, \"octaves\": 2, \"guide-mode\": \"simple\"}"},
+    {120, 90, 3, 1, "{\"size\": 300, \"iterations\": 1, \"content-layers\": \"relu1_1\", \"style-layers\": \"relu1_1\", "
+                    "\"optimizer\": \"adam\", \"guide-mode\": \"simple\"}"},
+    {120, 90, 3, 2, "{\"size\": 160, \"iterations\": 4, \"scales\": 2, \"guide-mode\": \"inside\"}"},
+    {0, 0, 0, 1, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\", \"guide-mode\": \"simple\"}"},
 };
 enum { SITUATIONS = sizeof situations / sizeof situations[0] };
 

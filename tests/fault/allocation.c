@@ -79,10 +79,25 @@ static nst_options *make_options(life *l)
     return options;
 }
 
+/* A soft map, for regions and for weights. */
+static nst_image *make_map(life *l)
+{
+    const uint8_t values[6] = {0, 60, 255, 255, 120, 0};
+    nst_image_desc desc;
+    nst_image *map = NULL;
+    NST_INIT(desc);
+    desc.format = NST_FORMAT_U8;
+    desc.width = 3;
+    desc.height = 2;
+    desc.channels = 1;
+    RETRY_CTX(nst_image_new(l->ctx, &desc, values, &map));
+    return map;
+}
+
 static nst_session *make_session(life *l, nst_targets **targets)
 {
     nst_model *model = NULL;
-    nst_image *content = NULL, *styles[2] = {NULL, NULL}, *matched = NULL, *frame = NULL, *seen = NULL;
+    nst_image *content = NULL, *styles[2] = {NULL, NULL}, *matched = NULL, *frame = NULL, *seen = NULL, *maps[2];
     float flow[2 * 24 * 20] = {0.5f};
     nst_options *options;
     nst_session *session = NULL;
@@ -92,6 +107,9 @@ static nst_session *make_session(life *l, nst_targets **targets)
     RETRY_CTX(nst_image_match_colour(styles[0], content, NST_COLOUR_SYMMETRIC, &matched));
     RETRY_CTX(nst_image_resize(matched, 30, 30, &styles[1]));
     RETRY_CTX(nst_targets_new(model, content, styles, 2, targets));
+    maps[0] = maps[1] = make_map(l);
+    RETRY_CTX(nst_targets_set_guides(*targets, maps[0], maps, 2));
+    RETRY_CTX(nst_targets_set_content_weights(*targets, maps[0]));
     options = make_options(l);
     RETRY_CTX(nst_session_new(*targets, options, NULL, &session));
     RETRY_CTX(nst_image_warp(content, flow, 24, 20, &frame, &seen));
@@ -103,6 +121,7 @@ static nst_session *make_session(life *l, nst_targets **targets)
     nst_image_unref(styles[0]);
     nst_image_unref(styles[1]);
     nst_image_unref(matched);
+    nst_image_unref(maps[0]);
     nst_model_unref(model);
     return session;
 }

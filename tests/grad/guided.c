@@ -252,9 +252,10 @@ static nst_tile cut_out(const nst_region *cut, const double *features, double *p
     nst_shape of = {C, around.row1 - around.row0, around.column1 - around.column0};
     for (size_t c = 0; c < C; c++)
         for (size_t y = 0; y < of.height; y++)
-            memcpy(part + (c * of.height + y) * of.width, features + c * M + (around.row0 + y) * W + around.column0, of.width * sizeof *part);
-    return (nst_tile){of, {cut->row0 - around.row0, cut->row1 - around.row0, cut->column0 - around.column0, cut->column1 - around.column0},
-                      cut->row0, cut->column0};
+            memcpy(part + (c * of.height + y) * of.width, features + c * M + (around.row0 + y) * W + around.column0,
+                   of.width * sizeof *part);
+    return (nst_tile){of, {cut->row0 - around.row0, cut->row1 - around.row0, cut->column0 - around.column0,
+                           cut->column1 - around.column0}, cut->row0, cut->column0};
 }
 
 static void check_tiles(const nst_loss_class *class, nst_loss_tools tools)
@@ -277,7 +278,8 @@ static void check_tiles(const nst_loss_class *class, nst_loss_tools tools)
         nst_tile tile = cut_out(&cuts[i], features, part);
         nst_loss_seed(&loss, &tile, part, back);
         for (size_t k = 0; k < N; k++) {
-            size_t c = k / M, y = k / W % H, x = k % W, row = tile.region.row0 + y - tile.row, column = tile.region.column0 + x - tile.column;
+            size_t c = k / M, y = k / W % H, x = k % W;
+            size_t row = tile.region.row0 + y - tile.row, column = tile.region.column0 + x - tile.column;
             if (y < cuts[i].row0 || y >= cuts[i].row1 || x < cuts[i].column0 || x >= cuts[i].column1) continue;
             tiled[k] = back[(c * tile.shape.height + row) * tile.shape.width + column];
         }

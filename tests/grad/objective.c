@@ -19,6 +19,7 @@ enum { WIDTH = 37, HEIGHT = 33, VALUES = 3 * WIDTH * HEIGHT };
 static nst_ctx *ctx;
 static nst_model *model;
 static nst_image *content, *style;
+static bool guided; /* two overlapping regions, and weights of the content */
 
 static nst_image *noise_image(uint32_t width, uint32_t height, uint64_t seed)
 {
@@ -56,6 +57,7 @@ static int teardown(void **state)
     return 0;
 }
 
+<<<<<<< HEAD
 /* What a session may be opened with besides options. */
 typedef struct opening {
     nst_model *model;
@@ -65,6 +67,36 @@ typedef struct opening {
 
 /* One size, and a content weight that is given: no search begins without one. */
 static nst_session *open_with(const opening *o, const char *const (*settings)[2], size_t count)
+=======
+/* Gray noise: every pixel is of both regions. */
+static nst_image *soft_map(uint32_t width, uint32_t height, uint64_t seed)
+{
+    nst_random random = {seed};
+    nst_image_desc desc;
+    nst_image *image = NULL;
+    uint8_t *pixels = malloc((size_t)width * height);
+    for (size_t i = 0; i < (size_t)width * height; i++) pixels[i] = (uint8_t)(255 * nst_random_uniform(&random));
+    NST_INIT(desc);
+    desc.format = NST_FORMAT_U8;
+    desc.width = width;
+    desc.height = height;
+    desc.channels = 1;
+    assert_int_equal(nst_image_new(ctx, &desc, pixels, &image), NST_OK);
+    free(pixels);
+    return image;
+}
+
+static void guide(nst_targets *targets)
+{
+    nst_image *map = soft_map(11, 13, 3), *style_map = soft_map(50, 45, 4);
+    assert_int_equal(nst_targets_set_guides(targets, map, &style_map, 1), NST_OK);
+    assert_int_equal(nst_targets_set_content_weights(targets, style_map), NST_OK);
+    nst_image_unref(map);
+    nst_image_unref(style_map);
+}
+
+static nst_session *open_session(const char *const (*settings)[2], size_t count)
+>>>>>>> bbe5762 (session: maps of regions and of the content's weights)
 {
     nst_options *options;
     nst_targets *targets;
@@ -73,9 +105,14 @@ static nst_session *open_with(const opening *o, const char *const (*settings)[2]
     nst_options_set_i64(options, "size", WIDTH);
     nst_options_set_i64(options, "scales", 1);
     for (size_t i = 0; i < count; i++) assert_int_equal(nst_options_set_str(options, settings[i][0], settings[i][1]), NST_OK);
+<<<<<<< HEAD
     if (strcmp(nst_options_get_str(options, "dialect"), "normalised") == 0 && !nst_options_is_set(options, "alpha"))
         nst_options_set_str(options, "alpha", "0.05");
     assert_int_equal(nst_targets_new(o->model, content, &style, 1, &targets), NST_OK);
+=======
+    assert_int_equal(nst_targets_new(model, content, &style, 1, &targets), NST_OK);
+    if (guided) guide(targets);
+>>>>>>> bbe5762 (session: maps of regions and of the content's weights)
     if (nst_session_new(targets, options, NULL, &session) < 0) print_error("%s\n", nst_ctx_error(ctx));
     assert_non_null(session);
     assert_int_equal(nst_session_set_previous(session, o->previous, o->weights), NST_OK);
@@ -212,6 +249,18 @@ static void every_statistic(void **state)
     }
 }
 
+static void regions_and_weights(void **state)
+{
+    static const char *const dialects[] = {"neural-style", "gatys-paper", "gatys-code", "normalised"};
+    (void)state;
+    guided = true;
+    for (int d = 0; d < 4; d++) {
+        const char *const settings[][2] = {{"dialect", dialects[d]}, {"style-layers", "relu1_1,conv2_1,pool2"}};
+        check_session(open_session(settings, 2), dialects[d]);
+    }
+    guided = false;
+}
+
 static void the_laplacian_beside_the_rest(void **state)
 {
     const char *const settings[][2] = {{"laplacian", "0.3"}, {"laplacian-pool", "3"}, {"dialect", "normalised"}};
@@ -287,6 +336,7 @@ int main(void)
         cmocka_unit_test(every_dialect),
         cmocka_unit_test(gradients_enter_at_any_layer),
         cmocka_unit_test(every_statistic),
+        cmocka_unit_test(regions_and_weights),
         cmocka_unit_test(the_laplacian_beside_the_rest),
         cmocka_unit_test(the_previous_frame_beside_the_rest),
         cmocka_unit_test(several_layers_share_a_convolution_and_its_relu),

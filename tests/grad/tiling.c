@@ -59,6 +59,26 @@ static int teardown(void **state)
     return 0;
 }
 
+/* In colours: white and black are regions, and something between them. In gray: both everywhere. */
+static void guide(nst_targets *targets, bool coloured)
+{
+    enum { SIDE = 40 };
+    uint8_t pixels[SIDE * SIDE * 3];
+    nst_image_desc desc;
+    nst_image *map = NULL;
+    for (size_t i = 0; i < SIDE * SIDE; i++)
+        for (size_t c = 0; c < 3; c++)
+            pixels[3 * i + c] = (uint8_t)(coloured ? (i % SIDE + i / SIDE > 30 + 9 * (c == 1)) * 255 : (i * 31) % 256);
+    NST_INIT(desc);
+    desc.format = NST_FORMAT_U8;
+    desc.width = desc.height = SIDE;
+    desc.channels = 3;
+    assert_int_equal(nst_image_new(ctx, &desc, pixels, &map), NST_OK);
+    assert_int_equal(nst_targets_set_guides(targets, map, &map, 1), NST_OK);
+    assert_int_equal(nst_targets_set_content_weights(targets, map), NST_OK);
+    nst_image_unref(map);
+}
+
 static nst_session *new_session(nst_model *of, uint32_t width, uint32_t height, const char *json)
 {
     nst_image *content = waves(width, height, 1), *style = waves(width - 30, height + 17, 2);
@@ -70,6 +90,7 @@ static nst_session *new_session(nst_model *of, uint32_t width, uint32_t height, 
     nst_options_set_i64(options, "size", width > height ? width : height);
     nst_options_set_str(options, "scales", "1");
     assert_int_equal(nst_targets_new(of, content, &style, 1, &targets), NST_OK);
+    if (strstr(json, "guide-mode")) guide(targets, strstr(json, "inside") != NULL);
     if (nst_session_new(targets, options, NULL, &session) < 0) fail_msg("%s", nst_ctx_error(ctx));
     nst_targets_unref(targets);
     nst_options_free(options);
@@ -198,6 +219,8 @@ static const char *const settings[] = {
     "{\"style-statistics\": \"covariance\", \"dialect\": \"normalised\"}",
     "{\"style-statistics\": \"shifted-gram\", \"dialect\": \"normalised\"}",
     "{\"style-statistics\": \"wasserstein\", \"dialect\": \"normalised\"}",
+    "{\"guide-mode\": \"simple\", \"dialect\": \"normalised\"}",
+    "{\"guide-mode\": \"inside\", \"dialect\": \"neural-style\"}",
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 

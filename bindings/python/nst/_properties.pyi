@@ -43,6 +43,7 @@ class RunOptionValues(TypedDict, total=False):
     style_statistics: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]]
     style_weights: Optional[Floats]
     style_scale: Optional[float]
+    guide_mode: Optional[Literal["simple", "inside"]]
     colour: Optional[Literal["none", "match", "luminance", "keep"]]
     photo: Optional[float]
     octaves: Optional[int]
@@ -222,6 +223,18 @@ class OptionProperties:
     def style_scale(self, value: Optional[float]) -> None: ...
     @style_scale.deleter
     def style_scale(self) -> None: ...
+    @property
+    def guide_mode(self) -> Literal["simple", "inside"]:
+        """With maps of regions, what of a region counts at a layer: all of it, or only what lies so far inside that the
+        layer sees nothing else, which keeps styles from running into each other and leaves small regions out at deep
+        layers.
+
+        Default: simple. One of: simple, inside.
+        """
+    @guide_mode.setter
+    def guide_mode(self, value: Optional[Literal["simple", "inside"]]) -> None: ...
+    @guide_mode.deleter
+    def guide_mode(self) -> None: ...
     @property
     def colour(self) -> Literal["none", "match", "luminance", "keep"]:
         """Whose colours the result has. none: the style's, as far as it brings them. The others keep the content's: match

@@ -695,6 +695,8 @@ PROTOTYPES: Dict[str, Tuple[Any, Tuple[Any, ...]]] = {
         POINTER(POINTER(nst_targets)))),
     "nst_targets_ref": (POINTER(nst_targets), (POINTER(nst_targets),)),
     "nst_targets_unref": (None, (POINTER(nst_targets),)),
+    "nst_targets_set_guides": (c_int32, (POINTER(nst_targets), POINTER(nst_image), POINTER(POINTER(nst_image)), c_uint32)),
+    "nst_targets_set_content_weights": (c_int32, (POINTER(nst_targets), POINTER(nst_image))),
     "nst_session_estimate": (c_int32, (POINTER(nst_session), c_int32, POINTER(nst_estimate))),
     "nst_session_new": (c_int32, (POINTER(nst_targets), POINTER(nst_options), POINTER(nst_image), POINTER(POINTER(nst_session)))),
     "nst_session_new_reconstruction": (c_int32, (POINTER(nst_model), POINTER(nst_image), c_int32, c_char_p, POINTER(nst_options),
