@@ -4,6 +4,7 @@
  *   flags.c       the table of the command's own flags         parse.c    flags and arguments -> cli_args
  *   job.c         context, options, model, images of a run     output.c   checks before a run, saving after it
  *   run.c         the loop over nst_session_step()             log.c      --log
+ *   masks.c       --content-mask, --style-mask, --content-weights
  *   estimate.c    --estimate
  *   stylize.c reconstruct.c texture.c sweep.c weights.c info.c options.c bench.c measure.c one command each
  *
@@ -70,6 +71,9 @@ typedef enum cli_flag_id {
     FLAG_OUTPUT,
     FLAG_CONTENT,
     FLAG_STYLE,
+    FLAG_CONTENT_MASK,
+    FLAG_STYLE_MASK,
+    FLAG_CONTENT_WEIGHTS,
     FLAG_WEIGHTS,
     FLAG_PARAMS,
     FLAG_LAYERS,

@@ -22,6 +22,9 @@ class Guide(Case):
     def test_commands(self):
         for name, red in (("photo", 40), ("painting", 200), ("other", 120)):
             write_png(self.dir / f"{name}.jpg", 40, 36, lambda x, y: (red, (x * 37 + y * y) % 256, (x * y) % 256))
+        for name in ("photo", "painting"):
+            write_png(self.dir / f"{name}-mask.png", 40, 36, lambda x, y: (255, 0, 0) if x < 20 else (0, 0, 255))
+        write_png(self.dir / "face.png", 40, 36, lambda x, y: (6 * x,) * 3)
         commands = self.commands()
         self.assertGreater(len(commands), 15)
         for arguments in commands:

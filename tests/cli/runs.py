@@ -46,6 +46,39 @@ class Pictures(Case):
         self.assertEqual(self.info(self.out)["params"]["style-weights"], "1,3")
         self.assertEqual(self.info(self.out)["result"]["images"], ["content.png", "style.png", "third.png"])
 
+    def test_masks(self):
+        """Every region takes its own: what is drawn differs with the masks; one region is no mask."""
+        def painted(*flags):
+            self.stylize("--overwrite", *flags)
+            return self.out.read_bytes()
+        halves, turned, red, ramp = (self.dir / name for name in ("halves.png", "turned.png", "red.png", "ramp.png"))
+        write_png(halves, 8, 8, lambda x, y: (255, 0, 0) if x < 4 else (0, 0, 255))
+        write_png(turned, 8, 8, lambda x, y: (255, 0, 0) if y < 4 else (0, 0, 255))
+        write_png(ramp, 16, 4, lambda x, y: (17 * x,) * 3)
+        pictures = [painted(), painted("--content-mask", halves, "--style-mask", halves),
+                    painted("--content-mask", halves, "--style-mask", turned),
+                    painted("--content-mask", halves, "--style-mask", turned, "--guide-mode", "inside"),
+                    painted("--content-mask", ramp, "--style-mask", ramp), painted("--content-weights", ramp)]
+        self.assertEqual(len(set(pictures)), len(pictures))
+        self.run_nst(self.content, self.style, self.style, "-o", self.out, "--overwrite", "--content-mask", halves, "--style-mask",
+                     f"{halves},{turned}", *self.small)
+        self.run_nst("photo", self.content, self.style, "-o", self.out, "--overwrite", "--content-mask", halves, "--style-mask", halves,
+                     "--content-weights", ramp, *self.small)
+        write_png(red, 8, 8, lambda x, y: (255, 0, 0))
+        end = ("-o", self.dir / "no.png", *self.small)
+        for flags, code, says in (
+                (("--content-mask", halves), 2, "belong together"), (("--style-mask", halves), 2, "belong together"),
+                (("--content-mask", halves, "--style-mask", red), 2, "#0000ff"),
+                (("--content-mask", halves, "--style-mask", "none.png"), 1, "none.png"),
+                (("--content-weights", "none.png"), 1, "none.png"),
+                (("--content-mask", halves, "--style-mask", halves, "--style-statistics", "covariance"), 3, "gram")):
+            done = self.run_nst(self.content, self.style, *end, *flags, expect=code)
+            self.assertIn(says, done.stderr)
+            self.assertEqual(len([line for line in done.stderr.splitlines() if "weights: " not in line]), 2 if "belong" in says else 1)
+        done = self.run_nst(self.content, self.style, self.style, *end, "--content-mask", halves, "--style-mask", halves, expect=2)
+        self.assertIn("1 files for 2", done.stderr)
+        self.run_nst(self.content, self.style, "-o", red, "--overwrite", "--content-weights", red, *self.small, expect=2)
+
     def test_standard_output_gets_the_picture_and_nothing_else(self):
         done = self.run_nst(self.content, self.style, "-o", "-", *self.small, binary=True)
         self.assertEqual(png_size(done.stdout), (32, 24))

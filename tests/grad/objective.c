@@ -57,17 +57,6 @@ static int teardown(void **state)
     return 0;
 }
 
-<<<<<<< HEAD
-/* What a session may be opened with besides options. */
-typedef struct opening {
-    nst_model *model;
-    size_t octaves;
-    nst_image *previous, *weights;
-} opening;
-
-/* One size, and a content weight that is given: no search begins without one. */
-static nst_session *open_with(const opening *o, const char *const (*settings)[2], size_t count)
-=======
 /* Gray noise: every pixel is of both regions. */
 static nst_image *soft_map(uint32_t width, uint32_t height, uint64_t seed)
 {
@@ -95,8 +84,15 @@ static void guide(nst_targets *targets)
     nst_image_unref(style_map);
 }
 
-static nst_session *open_session(const char *const (*settings)[2], size_t count)
->>>>>>> bbe5762 (session: maps of regions and of the content's weights)
+/* What a session may be opened with besides options. */
+typedef struct opening {
+    nst_model *model;
+    size_t octaves;
+    nst_image *previous, *weights;
+} opening;
+
+/* One size, and a content weight that is given: no search begins without one. */
+static nst_session *open_with(const opening *o, const char *const (*settings)[2], size_t count)
 {
     nst_options *options;
     nst_targets *targets;
@@ -105,14 +101,10 @@ static nst_session *open_session(const char *const (*settings)[2], size_t count)
     nst_options_set_i64(options, "size", WIDTH);
     nst_options_set_i64(options, "scales", 1);
     for (size_t i = 0; i < count; i++) assert_int_equal(nst_options_set_str(options, settings[i][0], settings[i][1]), NST_OK);
-<<<<<<< HEAD
     if (strcmp(nst_options_get_str(options, "dialect"), "normalised") == 0 && !nst_options_is_set(options, "alpha"))
         nst_options_set_str(options, "alpha", "0.05");
     assert_int_equal(nst_targets_new(o->model, content, &style, 1, &targets), NST_OK);
-=======
-    assert_int_equal(nst_targets_new(model, content, &style, 1, &targets), NST_OK);
     if (guided) guide(targets);
->>>>>>> bbe5762 (session: maps of regions and of the content's weights)
     if (nst_session_new(targets, options, NULL, &session) < 0) print_error("%s\n", nst_ctx_error(ctx));
     assert_non_null(session);
     assert_int_equal(nst_session_set_previous(session, o->previous, o->weights), NST_OK);

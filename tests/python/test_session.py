@@ -28,6 +28,23 @@ class Running(TestCase):
         self.assertTrue(session.step().done)
         self.assertIn("iteration 3 of 3", repr(session))
 
+    def test_masks(self):
+        content, style = nst.Image(png(32, 24)), nst.Image(png(24, 32))
+        halves = png(40, 30, 1)
+
+        def painted(**masks):
+            targets = nst.Targets(content, style, model=nst.Model.untrained(width=2, seed=1), **masks)
+            return bytes(nst.Session(targets, iterations=2, size=32, alpha=0.005).run().pixels("f32"))
+        pictures = [painted(), painted(content_mask=halves, style_masks=halves), painted(content_weights=halves)]
+        self.assertEqual(len(set(pictures)), 3)
+        self.assertEqual(painted(content_mask=halves, style_masks=[halves]), pictures[1])
+        with self.assertRaisesRegex(TypeError, "belong together"):
+            painted(content_mask=halves)
+        with self.assertRaisesRegex(ValueError, "2 style maps"):
+            painted(content_mask=halves, style_masks=[halves, halves])
+        nst.transfer(content, style, model=nst.Model.untrained(width=2, seed=1), iterations=1, size=32, content_mask=halves,
+                     style_masks=halves, content_weights=halves)
+
     def test_leaving_the_loop_and_going_on(self):
         session = small_session(iterations=4)
         for progress in session:

@@ -5,7 +5,7 @@ import atexit
 import ctypes
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union, cast
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from . import _raw, errors
 from ._library import lib, make, releaser
@@ -26,6 +26,7 @@ UNREF_TARGETS = releaser("nst_targets_unref")
 
 ModelSource = Union[Model, Path, None]
 OptionSource = Union[Options, Mapping[str, Any], None]
+MaskSources = Union[ImageSource, Sequence[ImageSource], None]
 
 
 @dataclass(frozen=True)
@@ -100,23 +101,45 @@ class Estimate:
 class Targets(Child):
     """What the picture should resemble. Sessions made from the same targets share features that were computed once.
 
-    Images are anything that nst.Image() takes; content None is a texture of the styles.
+    Images are anything that nst.Image() takes; content None is a texture of the styles. `content_mask` and `style_masks`, one for
+    each style, are maps of regions: every colour one, or in gray white and black; a region of the picture takes its style from the same
+    region of the styles. `content_weights` is a gray map of where the content counts.
     """
 
     __slots__ = ("_model",)
 
     def __init__(self, content: Optional[ImageSource], *styles: ImageSource, model: ModelSource = None,
-                 context: Optional[Context] = None) -> None:
+                 context: Optional[Context] = None, content_mask: Optional[ImageSource] = None,
+                 style_masks: MaskSources = None, content_weights: Optional[ImageSource] = None) -> None:
         self._model, self._context = _open_model(model, context)
         content_image = None if content is None else as_image(content, self._context)
-        images = [as_image(style, self._context) for style in styles]
-        array = (ctypes.POINTER(_raw.nst_image) * len(images))(*[image._handle for image in images])
+        images, array = _image_array(styles, self._context)
         self._own(call(self._context, _raw.nst_targets, lib.nst_targets_new, self._model._handle,
                        content_image and content_image._handle, array, len(images)), UNREF_TARGETS)
+        self._set_masks(content_mask, style_masks)
+        if content_weights is not None:
+            weights = as_image(content_weights, self._context)
+            self._context._check(lib.nst_targets_set_content_weights(self._handle, weights._handle))
+
+    def _set_masks(self, content_mask: Optional[ImageSource], style_masks: MaskSources) -> None:
+        if (content_mask is None) != (style_masks is None):
+            raise TypeError("content_mask and style_masks belong together")
+        if content_mask is None or style_masks is None:
+            return
+        masks = style_masks if isinstance(style_masks, (list, tuple)) else [style_masks]
+        mask = as_image(content_mask, self._context)
+        images, array = _image_array(masks, self._context)
+        self._context._check(lib.nst_targets_set_guides(self._handle, mask._handle, array, len(images)))
 
     @property
     def model(self) -> Model:
         return self._model
+
+
+def _image_array(sources: Sequence[ImageSource], context: Context) -> Tuple[List[Image], Any]:
+    """The images, which must live as long as the array of their handles."""
+    images = [as_image(source, context) for source in sources]
+    return images, (ctypes.POINTER(_raw.nst_image) * len(images))(*[image._handle for image in images])
 
 
 def _open_model(model: ModelSource, context: Optional[Context]) -> Tuple[Model, Context]:
@@ -409,15 +432,18 @@ NOTHING_YET = Progress(0, 0, 0, 1, 1, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, 
 
 def transfer(content: ImageSource, *styles: ImageSource, model: ModelSource = None, init: ImageSource = None,
              callback: Optional[Callable[[Progress], object]] = None, context: Optional[Context] = None,
-             **options: Unpack[RunOptionValues]) -> Image:
+             content_mask: Optional[ImageSource] = None, style_masks: MaskSources = None,
+             content_weights: Optional[ImageSource] = None, **options: Unpack[RunOptionValues]) -> Image:
     """The content image in the look of the style images.
 
     Images are anything that nst.Image() takes. model: a Model, a weights file or a known name; None is the first one found. init:
-    where to start, a word of the option or a picture. callback(progress) runs after every step. Everything else is an option.
+    where to start, a word of the option or a picture. callback(progress) runs after every step. Masks as in Targets. Everything else
+    is an option.
     """
     if not styles:
         raise ValueError("transfer() needs at least one style image")
-    with Targets(content, *styles, model=model, context=context) as targets, Session(targets, init=init, **options) as session:
+    with Targets(content, *styles, model=model, context=context, content_mask=content_mask, style_masks=style_masks,
+                 content_weights=content_weights) as targets, Session(targets, init=init, **options) as session:
         return session.run(callback)
 
 
