@@ -227,7 +227,7 @@ static double seconds_left(const nst_session *session)
     const nst_schedule *schedule = &session->schedule;
     for (size_t i = 0; i < schedule->count; i++) {
         double pixels = (double)schedule->scales[i].width * (double)schedule->scales[i].height;
-        uint32_t planned = schedule->scales[i].iterations, finished = 0;
+        uint32_t planned = nst_session_scale_iterations(session, i), finished = 0;
         if (i < session->scale) finished = planned;
         if (i == session->scale) finished = session->scale_iteration;
         done += pixels * finished;

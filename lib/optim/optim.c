@@ -129,6 +129,12 @@ void nst_optimizer_restart(nst_optimizer *o)
     o->fresh = false;
 }
 
+void nst_optimizer_jump(nst_optimizer *o, const nst_real *x)
+{
+    nst_optimizer_copy(o, x, o->x);
+    nst_optimizer_restart(o);
+}
+
 void nst_optimizer_configure(nst_optimizer *o, const nst_optim_config *config)
 {
     nst_optim_config made = o->config;

@@ -63,6 +63,8 @@ int32_t nst_optimizer_step(nst_optimizer *optimizer);
 
 /* The objective has changed: forget curvature (L-BFGS) and re-evaluate at the next begin() or step(). Adam keeps its moments. */
 void nst_optimizer_restart(nst_optimizer *optimizer);
+/* x (n) becomes the iterate, as if it had been the start; not for Adam, whose moments are of where it came from. */
+void nst_optimizer_jump(nst_optimizer *optimizer, const nst_real *x);
 /* Live change of learning rate, line search, noise or history length (at most the one at creation); bounds as given. Kind and precision
  * stay those of the creation. */
 void nst_optimizer_configure(nst_optimizer *optimizer, const nst_optim_config *config);

@@ -126,6 +126,14 @@ static size_t carry_bytes(const forecast *f, size_t scale)
                                       f->schedule->scales[scale].width, f->schedule->scales[scale].height, true);
 }
 
+/* The search for a strength begins with the start picture again. */
+static void enter_restart(forecast *f, size_t picture)
+{
+    nst_ledger_take(&f->ledger, NST_FOR_IMAGES, picture);
+    enter_start(f, 0);
+    nst_ledger_give(&f->ledger, NST_FOR_IMAGES, picture);
+}
+
 static int32_t open_scale(forecast *f, size_t scale)
 {
     size_t picture = nst_picture_bytes(f->schedule->scales[scale].width, f->schedule->scales[scale].height);
@@ -141,6 +149,7 @@ static int32_t open_scale(forecast *f, size_t scale)
     nst_ledger_give(ledger, NST_FOR_IMAGES, picture); /* it becomes the optimiser's */
     nst_ledger_take(ledger, NST_FOR_OPTIMIZER, optimizer_bytes(f, scale));
     pass_through(ledger, NST_FOR_IMAGES, carry_bytes(f, scale));
+    if (scale == 0 && f->schedule->search_share > 0) enter_restart(f, picture);
     if (scale == 0) return status;
     nst_ledger_give(ledger, NST_FOR_OPTIMIZER, optimizer_bytes(f, scale - 1));
     nst_objective_foretell_free(&config, &before, &f->idle, ledger);

@@ -22,7 +22,7 @@ static void follow_strength(nst_session *session, const nst_settings *settings)
     else if (strength->phase == NST_STRENGTH_OFF) {
         if (!session->optimizer) return; /* it begins with the first scale */
         nst_strength_begin(strength, settings->strength, 0, 0);
-        nst_strength_follow(strength, session->scale_iteration, session->schedule.scales[session->scale].iterations);
+        nst_strength_follow(strength, session->scale_iteration, nst_session_iterations_left(session));
     } else if (nst_strength_target(settings->strength) != nst_strength_target(session->settings.strength))
         nst_strength_change(strength, settings->strength);
 }
@@ -67,18 +67,36 @@ static size_t matching_scale(const nst_session *session, const nst_schedule *sch
     return to_go < schedule->count ? schedule->count - 1 - to_go : 0;
 }
 
+/* A search that a plan breaks off begins anew at the coarsest scale, from the picture as it is; at finer ones the weight is corrected. */
+static void carry_strength(nst_session *session, nst_settings *settings, const nst_schedule *schedule, size_t scale)
+{
+    nst_strength *s = &session->strength;
+    bool searching = s->phase == NST_STRENGTH_PROBE || s->phase == NST_STRENGTH_SEARCH;
+    uint32_t planned = schedule->scales[scale].iterations, done = session->scale_iteration;
+    follow_strength(session, settings);
+    if (s->phase == NST_STRENGTH_OFF) return;
+    if (searching && scale == 0 && schedule->search_share > 0)
+        nst_strength_begin(s, settings->strength, schedule->search_share, planned);
+    else nst_strength_follow(s, done, planned > done ? planned - done : 0);
+    settings->alpha = s->weight;
+}
+
 static int32_t replan(nst_session *session, nst_error *error)
 {
     nst_settings settings;
     nst_schedule schedule;
+    nst_strength before = session->strength;
+    bool pending = session->start_over_pending;
     size_t scale;
     int32_t status = nst_session_resolve(session, session->options, &settings, &schedule, error);
     if (status < 0) return status;
-    follow_strength(session, &settings);
-    if (session->strength.phase != NST_STRENGTH_OFF) settings.alpha = session->strength.weight;
     scale = matching_scale(session, &schedule);
+    carry_strength(session, &settings, &schedule, scale);
+    session->start_over_pending = false;
     status = nst_session_reopen(session, &settings, &schedule, scale, error);
-    if (status >= 0) nst_strength_follow(&session->strength, session->scale_iteration, schedule.scales[scale].iterations);
+    if (status >= 0) return status;
+    session->strength = before;
+    session->start_over_pending = pending;
     return status;
 }
 
@@ -86,6 +104,7 @@ static int32_t reweight(nst_session *session)
 {
     nst_objective_reweight(session->objective, &session->settings);
     nst_optimizer_restart(session->optimizer);
+    session->window_count = 0;
     session->early = NST_STOP_NONE;
     return nst_session_begin(session);
 }

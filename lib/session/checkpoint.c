@@ -38,7 +38,7 @@ static int32_t visit_strength(nst_session *session, const nst_state_visitor *vis
         uint32_t limit, *value;
     } counts[] = {{"phase", NST_STRENGTH_FROZEN, &s->phase}, {"share", UINT32_MAX, &s->share}, {"round", UINT32_MAX, &s->round},
                   {"done", UINT32_MAX, &s->done}, {"from", UINT32_MAX, &s->from}, {"length", UINT32_MAX, &s->length},
-                  {"mark", UINT32_MAX, &s->mark}, {"below_round", UINT32_MAX, &s->below_round},
+                  {"mark", NST_STRENGTH_MARKS, &s->mark}, {"below_round", UINT32_MAX, &s->below_round},
                   {"above_round", UINT32_MAX, &s->above_round}, {"clamped", NST_CLAMPED_FLAT, &s->clamped}};
     const struct {
         const char *name;
@@ -71,7 +71,8 @@ static int32_t visit_session(nst_session *session, const nst_state_visitor *visi
         {"session/scale", (uint32_t)session->schedule.count - 1, (uint32_t)session->scale},
         {"session/scale_iteration", UINT32_MAX, session->scale_iteration},
         {"session/iteration", UINT32_MAX, session->iteration},
-        {"session/spared", UINT32_MAX, session->spared},
+        {"session/coarse_end", UINT32_MAX, session->coarse_end},
+        {"session/start_over", 1, session->start_over_pending},
         {"session/past_evaluations", UINT32_MAX, session->past_evaluations},
         {"session/bounded_left", NST_BOUNDED_ITERATIONS, session->bounded_left},
         {"session/early", NST_STOP_NUMERIC, (uint32_t)session->early},
@@ -89,11 +90,12 @@ static int32_t visit_session(nst_session *session, const nst_state_visitor *visi
     session->scale = counts[0].value;
     session->scale_iteration = counts[1].value;
     session->iteration = counts[2].value;
-    session->spared = counts[3].value;
-    session->past_evaluations = counts[4].value;
-    session->bounded_left = counts[5].value;
-    session->early = (nst_stop_reason)counts[6].value;
-    session->window_count = counts[7].value;
+    session->coarse_end = counts[3].value;
+    session->start_over_pending = counts[4].value != 0;
+    session->past_evaluations = counts[5].value;
+    session->bounded_left = counts[6].value;
+    session->early = (nst_stop_reason)counts[7].value;
+    session->window_count = counts[8].value;
     return visit_strength(session, visitor);
 }
 

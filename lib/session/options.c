@@ -18,7 +18,7 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "content, 1 leaves little of it. The content weight alpha is found by measuring, so that as much of the content stays as the "
      "strength says (docs/objective.md). When not given: 0.5, or no such search where alpha, beta or another dialect than normalised "
      "is.", 0, 1, {0}},
-    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_RESTART, SINCE_0_1, "dialect", "normalised",
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "dialect", "normalised",
      "neural-style|gatys-paper|gatys-code|normalised", "", "objective",
      "Whose loss formulas and defaults apply, so that weights known from another tool mean the same here (docs/objective.md). Those of "
      "normalised do not depend on size, layers or network.", 0, 0, {0}},
@@ -73,7 +73,8 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "areas. When not given: 3 in the dialect normalised, else 1. Sizes under 64 pixels are left out.", 1, 4, {0}},
     {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_FIXED, SINCE_0_1, "init", "auto", "auto|content|noise|gray|style|image|matched", "", "start",
      "The picture the optimisation starts from; matched is the content in the style's colours. The command also takes a file name, which "
-     "means image. When not given: matched in the dialect normalised, else content; noise where there is no content.", 0, 0, {0}},
+     "means image. When not given: matched in the dialect normalised, where a style's colours are wanted, else content; noise where there "
+     "is no content.", 0, 0, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_FIXED, SINCE_0_1, "init-noise", "0", "", "", "start",
      "Blends the start picture with noise: 0 is the picture, 1 is noise alone.", 0, 1, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_FIXED, SINCE_0_1, "seed", "0", "", "", "start", "Seed of the noise.", 0, 9007199254740992.0,
@@ -96,7 +97,7 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "normalised where the start is the content, else 0.", 0, 1, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_LIVE, SINCE_0_1, "iterations", "auto", "", "iterations", "schedule",
      "Iterations in total, shared evenly by the scales. When not given: what preset says in the dialect normalised, and up to twice that "
-     "at the coarsest scale to find what strength asks for; else 500.", 0, 1000000, {0}},
+     "at the coarsest scale, two and a half times where it is the only one, to find what strength asks for; else 500.", 0, 1000000, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_LIVE, SINCE_0_1, "tolerance", "0", "", "", "schedule",
      "Ends a scale when the loss has fallen by less than this fraction over 20 iterations; 0 never does. 0.002 suits most pictures.",
      0, 1, {0}},

@@ -31,11 +31,13 @@ static uint32_t iterations_by_preset(nst_preset preset, size_t scale)
     return table[preset][scale < 3 ? scale : 3];
 }
 
-/* A preset's iterations are those without a search, which comes on top of them; a number that the user gave holds it. */
+/* A preset's iterations at the coarsest scale are those without a search, which takes their place; a number that the user gave holds it. A
+ * start picture of the user's own is not thrown away, nor are Adam's moments: there the weight is only corrected on the way. */
 static void plan_search(const nst_settings *settings, nst_schedule *out)
 {
     uint32_t given = out->scales[0].iterations;
     bool alone = out->count == 1;
+    if (settings->init == NST_INIT_IMAGE || settings->optim.kind != NST_OPTIMIZER_LBFGS) return;
     out->search_share = settings->by_preset ? given : nst_strength_share(given, alone);
     if (settings->by_preset) out->scales[0].iterations = nst_strength_budget(given, alone);
 }
@@ -98,11 +100,4 @@ size_t nst_schedule_octaves(size_t wanted, int pools, size_t width, size_t heigh
     size_t count = 1;
     while (count < wanted && octave_fits(count, pools, width, height, styles, style_count, style_scale)) count++;
     return count;
-}
-
-uint32_t nst_schedule_total(const nst_schedule *schedule)
-{
-    uint32_t total = 0;
-    for (size_t i = 0; i < schedule->count; i++) total += schedule->scales[i].iterations;
-    return total;
 }

@@ -26,7 +26,5 @@ void nst_schedule_style_size(const nst_image *style, double scale, size_t width,
  * style layer, behind `pools` poolings. */
 size_t nst_schedule_octaves(size_t wanted, int pools, size_t width, size_t height, const nst_image *const *styles, size_t style_count,
                             double style_scale);
-/* Iterations of all scales. */
-uint32_t nst_schedule_total(const nst_schedule *schedule);
 
 #endif

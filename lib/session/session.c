@@ -126,6 +126,7 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     if (status < 0) nst_fail_nomem(error, "options");
     else status = nst_session_resolve(session, session->options, &session->settings, &session->schedule, error);
     session->retention = (double)NAN;
+    session->coarse_end = UINT32_MAX;
     session->kernels = nst_kernels_for((int)targets->ctx->level, session->settings.precision);
     if (status < 0) nst_session_destroy(session);
     else *out = session;
@@ -175,10 +176,18 @@ size_t nst_session_height(const nst_session *session)
     return session->schedule.scales[session->scale].height;
 }
 
+uint32_t nst_session_scale_iterations(const nst_session *session, size_t scale)
+{
+    uint32_t planned = session->schedule.scales[scale].iterations;
+    bool cut = scale == 0 && session->settings.by_preset && session->coarse_end < planned;
+    return cut ? session->coarse_end : planned;
+}
+
 uint32_t nst_session_planned(const nst_session *session)
 {
-    uint32_t total = nst_schedule_total(&session->schedule);
-    return total > session->spared ? total - session->spared : 0;
+    uint32_t total = 0;
+    for (size_t i = 0; i < session->schedule.count; i++) total += nst_session_scale_iterations(session, i);
+    return total;
 }
 
 uint32_t nst_session_evaluations(const nst_session *session)
@@ -350,10 +359,10 @@ static bool last_scale(const nst_session *session)
 
 /* At this scale. The last one takes what the others have left, so that the total is what was asked for also when the plan has
  * changed on the way. */
-static uint32_t iterations_left(const nst_session *session)
+uint32_t nst_session_iterations_left(const nst_session *session)
 {
     uint32_t total = nst_session_planned(session), left = total > session->iteration ? total - session->iteration : 0;
-    uint32_t planned = session->schedule.scales[session->scale].iterations;
+    uint32_t planned = nst_session_scale_iterations(session, session->scale);
     uint32_t here = planned > session->scale_iteration ? planned - session->scale_iteration : 0;
     return last_scale(session) || left < here ? left : here;
 }
@@ -396,7 +405,7 @@ static bool fell_too_little(const nst_session *session)
 static bool wants_bounds(const nst_session *session)
 {
     return session->settings.optim.kind == NST_OPTIMIZER_LBFGS && last_scale(session) &&
-           (session->early != NST_STOP_NONE || iterations_left(session) <= NST_BOUNDED_ITERATIONS);
+           (session->early != NST_STOP_NONE || nst_session_iterations_left(session) <= NST_BOUNDED_ITERATIONS);
 }
 
 /* After an iteration: is there a reason to stop before the planned count? */
@@ -415,7 +424,7 @@ static nst_stop_reason scale_over(const nst_session *session)
 {
     if (session->early != NST_STOP_NONE && session->bounded_left == 0) return session->early;
     if (nst_strength_found(&session->strength) && session->scale == 0 && !last_scale(session)) return NST_STOP_ITERATIONS;
-    if (iterations_left(session) == 0) return session->early != NST_STOP_NONE ? session->early : NST_STOP_ITERATIONS;
+    if (nst_session_iterations_left(session) == 0) return session->early != NST_STOP_NONE ? session->early : NST_STOP_ITERATIONS;
     return NST_STOP_NONE;
 }
 
@@ -445,7 +454,7 @@ static void begin_strength(nst_session *session)
     nst_strength *strength = &session->strength;
     if (isnan(session->settings.strength)) return;
     if (strength->phase == NST_STRENGTH_OFF)
-        nst_strength_begin(strength, session->settings.strength, session->schedule.search_share, iterations_left(session));
+        nst_strength_begin(strength, session->settings.strength, session->schedule.search_share, nst_session_iterations_left(session));
     session->settings.alpha = strength->weight;
 }
 
@@ -470,24 +479,31 @@ static int32_t reweight(nst_session *session)
     session->settings.alpha = session->strength.weight;
     nst_objective_reweight(session->objective, &session->settings);
     nst_optimizer_restart(session->optimizer);
+    session->window_count = 0; /* also where the evaluation is cancelled */
     return nst_session_begin(session);
 }
 
-/* Another picture takes the present one's place; the scale stays. */
+/* The start picture takes the present one's place; the scale stays. */
 static int32_t start_over(nst_session *session)
 {
-    nst_session_close_scale(session);
-    session->settings.alpha = session->strength.weight;
-    return open_first_scale(session, &session->error);
+    nst_real *picture;
+    int32_t status = new_picture(session, &picture, &session->error);
+    if (status >= 0) status = fill_start(session, picture, &session->error);
+    if (status >= 0) nst_optimizer_jump(session->optimizer, picture);
+    nst_free(&session->ctx->memory, picture);
+    if (status < 0) return status;
+    session->start_over_pending = false;
+    return reweight(session);
 }
 
 /* Iterations that were planned for more rounds are spared, where the user did not ask for them by number; a last scale keeps some for
  * corrections and for its bounded ones. What is not spared goes on at this scale where it is the only one, else at the last. */
 static void settle(nst_session *session)
 {
-    uint32_t left = iterations_left(session), still = last_scale(session) ? nst_strength_afterwards(session->strength.share) : 0;
-    if (session->settings.by_preset) session->spared += left > still ? left - still : 0;
-    if (last_scale(session)) nst_strength_follow(&session->strength, session->scale_iteration, iterations_left(session));
+    uint32_t left = nst_session_iterations_left(session);
+    uint32_t still = last_scale(session) ? nst_strength_afterwards(session->strength.share) : 0;
+    session->coarse_end = session->scale_iteration + (left < still ? left : still);
+    if (last_scale(session)) nst_strength_follow(&session->strength, session->scale_iteration, nst_session_iterations_left(session));
 }
 
 static int32_t keep_strength(nst_session *session)
@@ -498,7 +514,8 @@ static int32_t keep_strength(nst_session *session)
     if (move != NST_STRENGTH_START_OVER && move != NST_STRENGTH_REWEIGHT) return NST_CONTINUE;
     session->early = NST_STOP_NONE;
     session->bounded_left = 0;
-    return move == NST_STRENGTH_REWEIGHT ? reweight(session) : start_over(session);
+    session->start_over_pending = move == NST_STRENGTH_START_OVER;
+    return session->start_over_pending ? start_over(session) : reweight(session);
 }
 
 /* ---- one iteration ---- */
@@ -578,8 +595,9 @@ static int32_t make_detail(const nst_session *session, size_t width, size_t heig
     if (settings->detail > 0) status = nst_picture_from_image(session->targets->content, width, height, detail, error);
     else nst_picture_fill(detail, values, 0);
     for (size_t i = 0; status >= 0 && settings->detail > 0 && i < values; i++) detail[i] *= (nst_real)settings->detail;
-    if (status < 0 || !settings->from_previous) return status;
-    return nst_previous_start(session->previous, width, height, detail, error);
+    if (status >= 0 && settings->from_previous) status = nst_previous_start(session->previous, width, height, detail, error);
+    if (status >= 0) nst_colour_start(settings->colours, detail, width * height);
+    return status;
 }
 
 static int32_t new_detail(const nst_session *session, size_t width, size_t height, nst_real **detail, nst_error *error)
@@ -644,10 +662,14 @@ int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, c
 
 static int32_t open_next_scale(nst_session *session)
 {
-    int32_t status = nst_session_reopen(session, &session->settings, &session->schedule, session->scale + 1, &session->error);
-    if (status < 0) return status;
-    session->scale_iteration = 0;
-    nst_strength_follow(&session->strength, 0, iterations_left(session));
+    nst_strength before = session->strength;
+    uint32_t length = session->schedule.scales[session->scale + 1].iterations;
+    int32_t status;
+    nst_strength_follow(&session->strength, 0, length);
+    if (session->strength.phase != NST_STRENGTH_OFF) session->settings.alpha = session->strength.weight;
+    status = nst_session_reopen(session, &session->settings, &session->schedule, session->scale + 1, &session->error);
+    if (status >= 0) session->scale_iteration = 0;
+    else session->strength = before;
     return status;
 }
 
@@ -657,6 +679,7 @@ static int32_t advance(nst_session *session)
     nst_stop_reason over;
     if (status < 0) return status;
     if (!session->optimizer) return open_first_scale(session, &session->error);
+    if (session->start_over_pending) return start_over(session);
     over = scale_over(session);
     if (over != NST_STOP_NONE && !last_scale(session)) return open_next_scale(session);
     session->stop = over;

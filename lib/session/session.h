@@ -43,7 +43,9 @@ struct nst_session {
     uint32_t window_count;    /* losses noted since the objective was last another */
 
     uint32_t iteration;        /* over all scales */
-    uint32_t spared;           /* planned iterations that the search for the strength did not need */
+    uint32_t coarse_end;       /* iterations of the coarsest scale, where the search for the strength did not need all; UINT32_MAX: as
+                                  planned */
+    bool start_over_pending;   /* the search wants the start picture again */
     uint32_t past_evaluations; /* of scales and optimisers that are gone */
     nst_strength strength;
     double retention; /* of the latest accepted iteration; NaN: not measured */
@@ -88,8 +90,11 @@ void nst_session_close_scale(nst_session *session);
 size_t nst_session_width(const nst_session *session);
 size_t nst_session_height(const nst_session *session);
 uint32_t nst_session_evaluations(const nst_session *session);
-/* Iterations planned over all scales. */
+/* Iterations planned at a scale, and over all of them. */
+uint32_t nst_session_scale_iterations(const nst_session *session, size_t scale);
 uint32_t nst_session_planned(const nst_session *session);
+/* At the present scale, still to do. */
+uint32_t nst_session_iterations_left(const nst_session *session);
 /* The picture in the session's hands: the optimiser's, or the start picture where no scale is open yet. Under a limit the features make
  * room for it, and the next evaluation takes them again. */
 int32_t nst_session_image(nst_session *session, nst_image **out);

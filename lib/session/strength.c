@@ -17,8 +17,7 @@ static const double known_weight = 0.2, known_retention = 0.8;
 /* Retention dips where a scale or a weight begins and then rises to its end, by 7 % of what is missing in every iteration. */
 static const double persistence = 0.93, smoothing = 0.5;
 /* Shares of a scale after which the weight is corrected. */
-static const double marks[] = {0.4, 0.6, 0.8};
-enum { MARKS = sizeof marks / sizeof marks[0] };
+static const double marks[NST_STRENGTH_MARKS] = {0.4, 0.6, 0.8};
 
 static double clamp(double value, double low, double high)
 {
@@ -186,7 +185,7 @@ static nst_strength_move follow(nst_strength *s, uint32_t iteration, double rete
 {
     uint32_t done = iteration - s->from;
     double end;
-    if (s->mark == MARKS || done < (uint32_t)ceil(marks[s->mark] * s->length)) return NST_STRENGTH_GO_ON;
+    if (s->mark >= NST_STRENGTH_MARKS || done < (uint32_t)ceil(marks[s->mark] * s->length)) return NST_STRENGTH_GO_ON;
     s->mark++;
     end = foresee(s, retention, s->length > done ? s->length - done : 0);
     if (fabs(end - s->target) < close_enough) return NST_STRENGTH_GO_ON;
@@ -204,6 +203,9 @@ void nst_strength_change(nst_strength *s, double strength)
     }
     s->target = target;
     if (s->phase != NST_STRENGTH_PROBE) correct(s, before, usual_slope);
+    if (s->phase != NST_STRENGTH_SEARCH) return;
+    s->done = s->below_round = s->above_round = 0; /* what was found belongs to another target; the round begins anew */
+    s->latest = 0;
 }
 
 /* Where nothing can be measured the content is flat, and an average weight must do. */

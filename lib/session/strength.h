@@ -28,6 +28,8 @@ typedef enum nst_strength_move {
     NST_STRENGTH_SETTLED     /* the search is over */
 } nst_strength_move;
 
+enum { NST_STRENGTH_MARKS = 3 }; /* corrections at a scale */
+
 typedef struct nst_strength {
     uint32_t phase;              /* nst_strength_phase */
     uint32_t share;              /* iterations of the coarsest scale without a search: its lengths follow from that */

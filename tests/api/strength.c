@@ -239,13 +239,67 @@ static void a_resumed_search_goes_on(void **state)
     nst_session_free(whole);
 }
 
+/* Another dialect is another plan: other scales, octaves, iterations. */
+static void the_dialect_can_change_on_the_way(void **state)
+{
+    gallery *g = *state;
+    static const int stages[] = {2, 60};
+    for (int i = 0; i < 2; i++) {
+        nst_session *session = open_run(g, g->scene, g->pattern, "size", "190", "preset", "draft", NULL);
+        pixels p;
+        nst_image *image;
+        for (int k = 0; k < stages[i]; k++) assert_int_equal(nst_session_step(session), NST_CONTINUE);
+        set(session, "dialect", "neural-style");
+        set(session, "iterations", "70");
+        assert_int_equal(nst_session_step(session), NST_CONTINUE);
+        image = image_of(session);
+        p = read_pixels(image);
+        assert_true(p.width == progress_of(session).width && p.height == progress_of(session).height);
+        assert_int_equal(progress_of(session).scales, 1);
+        free(p.values);
+        nst_image_unref(image);
+        assert_int_equal(nst_session_run(session, NULL, NULL), NST_DONE);
+        assert_int_equal(progress_of(session).iteration, 70);
+        nst_session_free(session);
+    }
+}
+
+/* What a search did not need is no debt of other plans. */
+static void iterations_can_be_added_after_a_search(void **state)
+{
+    gallery *g = *state;
+    nst_session *session = open_run(g, g->scene, g->pattern, "size", "190", "preset", "draft", NULL);
+    uint32_t done;
+    while (progress_of(session).scale < 2) assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    done = progress_of(session).iteration;
+    assert_ok(nst_session_set_option(session, "iterations", "200"));
+    assert_int_equal(progress_of(session).iterations, 200);
+    assert_int_equal(nst_session_run(session, NULL, NULL), NST_DONE);
+    assert_true(done < 200);
+    assert_int_equal(progress_of(session).iteration, 200);
+    nst_session_free(session);
+}
+
+/* Another plan during the search: it begins anew, and ends where it should. */
+static void a_plan_can_change_during_the_search(void **state)
+{
+    gallery *g = *state;
+    nst_session *session = open_run(g, g->scene, g->pattern, "size", "190", "strength", "0.4", NULL);
+    nst_strength_info info;
+    for (int k = 0; k < 10; k++) assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    set(session, "octaves", "1");
+    info = run(session);
+    expect_kept(&info, 0.8452, 0.04, "octaves in the probe");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_step_keeps_less_of_the_content), cmocka_unit_test(nothing_but_the_strength_decides),
         cmocka_unit_test(raw_weights_go_round_it), cmocka_unit_test(content_that_is_the_style_stays),
         cmocka_unit_test(odd_images_are_survived), cmocka_unit_test(it_can_be_moved_on_the_way),
-        cmocka_unit_test(a_resumed_search_goes_on),
+        cmocka_unit_test(a_resumed_search_goes_on), cmocka_unit_test(the_dialect_can_change_on_the_way),
+        cmocka_unit_test(iterations_can_be_added_after_a_search), cmocka_unit_test(a_plan_can_change_during_the_search),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

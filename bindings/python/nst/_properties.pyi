@@ -273,8 +273,8 @@ class OptionProperties:
     @property
     def init(self) -> Literal["auto", "content", "noise", "gray", "style", "image", "matched"]:
         """The picture the optimisation starts from; matched is the content in the style's colours. The command also takes
-        a file name, which means image. When not given: matched in the dialect normalised, else content; noise where
-        there is no content.
+        a file name, which means image. When not given: matched in the dialect normalised, where a style's colours are
+        wanted, else content; noise where there is no content.
 
         Default: auto. One of: auto, content, noise, gray, style, image, matched. Fixed once the session is made.
         """
@@ -369,7 +369,8 @@ class OptionProperties:
     @property
     def iterations(self) -> Optional[int]:
         """Iterations in total, shared evenly by the scales. When not given: what preset says in the dialect normalised,
-        and up to twice that at the coarsest scale to find what strength asks for; else 500.
+        and up to twice that at the coarsest scale, two and a half times where it is the only one, to find what strength
+        asks for; else 500.
 
         Default: auto. From 0 to 1000000 iterations.
         """
