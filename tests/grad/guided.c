@@ -131,7 +131,7 @@ static double guided_by_formula(nst_dialect dialect, const double *f, const doub
 
 static void two_overlapping_guides(void **state)
 {
-    double features[N], style[C * TARGET_M], guides[R * M], style_guides[R * TARGET_M];
+    double features[N], style[C * TARGET_M], guides[R * M] = {0}, style_guides[R * TARGET_M] = {0};
     (void)state;
     fill(features, N, 1);
     fill(style, C * TARGET_M, 2);
@@ -150,7 +150,7 @@ static void two_overlapping_guides(void **state)
 
 static void one_region_of_everything_is_no_guide(void **state)
 {
-    double features[N], style[N], ones[M], gradient[N] = {0}, plain_gradient[N] = {0};
+    double features[N], style[N], ones[M] = {0}, gradient[N] = {0}, plain_gradient[N] = {0};
     nst_loss_tools tools = tools_with(ones, 1);
     nst_loss loss, plain;
     (void)state;
@@ -173,7 +173,7 @@ static void one_region_of_everything_is_no_guide(void **state)
 /* Of two styles, one of which lacks the second region: the first region is of both, the second of the other alone. */
 static void styles_give_the_regions_that_they_have(void **state)
 {
-    double one[N], other[N], guides[R * M], half[R * M], *blend;
+    double one[N], other[N], guides[R * M] = {0}, half[R * M] = {0}, *blend;
     nst_loss_tools full = tools_with(guides, R), lacking = tools_with(half, R);
     double *a, *b;
     (void)state;
@@ -201,7 +201,7 @@ static void styles_give_the_regions_that_they_have(void **state)
 /* A region that the picture, or the style, does not have at a layer is left out; without any the loss is 0. */
 static void absent_regions_are_left_out(void **state)
 {
-    double features[N], style[N], guides[R * M], none[R * M] = {0}, gradient[N] = {0};
+    double features[N], style[N], guides[R * M] = {0}, none[R * M] = {0}, gradient[N] = {0};
     nst_loss_tools full = tools_with(guides, R), empty = tools_with(none, R);
     nst_loss loss;
     (void)state;
@@ -221,7 +221,7 @@ static void absent_regions_are_left_out(void **state)
 
 static void content_with_weights(void **state)
 {
-    double features[N], content[N], roots[M], sum = 0;
+    double features[N], content[N], roots[M] = {0}, sum = 0;
     nst_loss loss, plain;
     nst_loss_tools tools = tools_with(roots, 0), unweighted = tools_with(NULL, 0);
     nst_random random = {13};
@@ -290,7 +290,7 @@ static void check_tiles(const nst_loss_class *class, nst_loss_tools tools)
 
 static void tiles_make_the_whole(void **state)
 {
-    double guides[R * M];
+    double guides[R * M] = {0};
     (void)state;
     fill_guides(guides, M, 18);
     check_tiles(&nst_loss_guided, tools_with(guides, R));
