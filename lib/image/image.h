@@ -72,6 +72,8 @@ int32_t nst_image_warped(const nst_image *image, const float *flow, nst_image **
 int32_t nst_image_resample(const nst_image *image, size_t width, size_t height, nst_image **out, nst_error *error);
 /* What nst_image_resample() takes while it works, beside the image it makes; nothing for a mere copy. */
 size_t nst_image_resample_bytes(const nst_image *image, size_t width, size_t height);
+/* The image itself, referenced once more, where it has that size; else as nst_image_resample(). */
+int32_t nst_image_at_size(const nst_image *image, size_t width, size_t height, nst_image **out, nst_error *error);
 /* One plane of reals from (from_h, from_w) to (to_h, to_w) with the same filter, for planes that are not images (gradients,
  * optimiser moments). `bilinear`: triangle filter instead, which keeps signs and never overshoots. */
 int32_t nst_plane_resample(nst_ctx *ctx, const float *from, size_t from_width, size_t from_height, float *to, size_t to_width,

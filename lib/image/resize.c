@@ -268,3 +268,10 @@ int32_t nst_image_resample(const nst_image *image, size_t width, size_t height, 
     else nst_image_unref(made);
     return status;
 }
+
+int32_t nst_image_at_size(const nst_image *image, size_t width, size_t height, nst_image **out, nst_error *error)
+{
+    if (image->width != width || image->height != height) return nst_image_resample(image, width, height, out, error);
+    *out = nst_image_ref((nst_image *)(uintptr_t)image);
+    return NST_OK;
+}

@@ -26,11 +26,6 @@ void nst_rows_init(nst_rows *rows, nst_image *image, int orientation)
     }
 }
 
-static inline float clip(float value)
-{
-    return value > 0 ? value < 1 ? value : 1 : 0; /* NaN becomes 0 */
-}
-
 static inline float load(uint32_t format, const unsigned char *from)
 {
     uint16_t word;
@@ -41,13 +36,13 @@ static inline float load(uint32_t format, const unsigned char *from)
         return (float)word / 65535.0f;
     }
     memcpy(&real, from, sizeof real);
-    return clip(real);
+    return (float)nst_clip_unit(real);
 }
 
 static inline void store(uint32_t format, unsigned char *to, float value)
 {
     uint16_t word;
-    value = clip(value);
+    value = (float)nst_clip_unit(value);
     if (format == NST_FORMAT_U8) {
         to[0] = (unsigned char)(value * 255.0f + 0.5f);
     } else if (format == NST_FORMAT_U16) {

@@ -25,6 +25,18 @@ static inline nst_real nst_luma(nst_real red, nst_real green, nst_real blue)
     return green + (nst_real)0.299 * (red - green) + (nst_real)0.114 * (blue - green);
 }
 
+/* A colour under alpha as it is seen over white. */
+static inline nst_real nst_over_white(nst_real colour, nst_real alpha)
+{
+    return 1 - alpha * (1 - colour);
+}
+
+/* NaN becomes 0. */
+static inline nst_real nst_clip_unit(nst_real value)
+{
+    return value > 0 ? value < 1 ? value : 1 : 0;
+}
+
 /* Bytes of one sample of an nst_format; 0 for an unknown one. */
 size_t nst_sample_size(uint32_t format);
 bool nst_row_has_nan(const void *row, size_t samples);

@@ -39,21 +39,6 @@ static bool gives_back(const nst_targets *targets, nst_colours colours)
     return targets->content && (colours == NST_COLOURS_LUMINANCE || colours == NST_COLOURS_KEEP);
 }
 
-static bool has_size(const nst_image *image, size_t width, size_t height)
-{
-    return image->width == width && image->height == height;
-}
-
-static float over_white(float value, float alpha)
-{
-    return 1 - alpha * (1 - value);
-}
-
-static float clip(float value)
-{
-    return value > 0 ? (value < 1 ? value : 1) : 0;
-}
-
 /* Colour differences, U and V or I and Q, stay as luma changes when red, green and blue change by the same. */
 static void take_colours(nst_image *image, const nst_image *content)
 {
@@ -63,21 +48,20 @@ static void take_colours(nst_image *image, const nst_image *content)
         nst_real change;
         for (int c = 0; c < 3; c++) {
             rgb[c] = nst_image_plane(image, c)[i];
-            of_content[c] = over_white(nst_image_plane_const(content, c)[i], alpha ? alpha[i] : 1);
+            of_content[c] = (float)nst_over_white(nst_image_plane_const(content, c)[i], alpha ? alpha[i] : 1);
         }
         change = nst_luma(rgb[0], rgb[1], rgb[2]) - nst_luma(of_content[0], of_content[1], of_content[2]);
-        for (int c = 0; c < 3; c++) nst_image_plane(image, c)[i] = clip(of_content[c] + (float)change);
+        for (int c = 0; c < 3; c++) nst_image_plane(image, c)[i] = (float)nst_clip_unit(of_content[c] + (float)change);
     }
 }
 
 int32_t nst_colour_result(const nst_targets *targets, nst_colours colours, nst_image **image, nst_error *error)
 {
-    size_t width = (*image)->width, height = (*image)->height;
     nst_image *resized = NULL;
-    int32_t status = NST_OK;
+    int32_t status;
     if (!gives_back(targets, colours)) return NST_OK;
-    if (!has_size(targets->content, width, height)) status = nst_image_resample(targets->content, width, height, &resized, error);
-    if (status >= 0) take_colours(*image, resized ? resized : targets->content);
+    status = nst_image_at_size(targets->content, (*image)->width, (*image)->height, &resized, error);
+    if (status >= 0) take_colours(*image, resized);
     else {
         nst_image_unref(*image);
         *image = NULL;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/rows.h"
 #include "net/tiling.h"
 
 enum {
@@ -62,7 +63,7 @@ static uint32_t colour_at(const nst_image *image, size_t i)
     uint32_t colour = 0;
     for (int c = 0; c < 3; c++) {
         float value = nst_image_plane_const(image, c)[i];
-        if (alpha) value = 1 - alpha[i] * (1 - value);
+        if (alpha) value = (float)nst_over_white(value, alpha[i]);
         colour = colour << 8 | (uint32_t)(value * 255 + 0.5f);
     }
     return colour;

@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "base/size.h"
 #include "image/image.h"
+#include "image/rows.h"
 
 static const double noise_mean = 0.5, noise_deviation = 0.05;
 
@@ -13,19 +14,14 @@ static void over_white(const nst_image *image, nst_real *picture)
     for (int c = 0; c < 3; c++) {
         const float *plane = nst_image_plane_const(image, c);
         nst_real *to = picture + (size_t)c * count;
-        for (size_t i = 0; i < count; i++) to[i] = alpha ? 1 - (nst_real)alpha[i] * (1 - (nst_real)plane[i]) : (nst_real)plane[i];
+        for (size_t i = 0; i < count; i++) to[i] = alpha ? nst_over_white((nst_real)plane[i], (nst_real)alpha[i]) : (nst_real)plane[i];
     }
 }
 
 int32_t nst_picture_from_image(const nst_image *image, size_t width, size_t height, nst_real *picture, nst_error *error)
 {
     nst_image *resized = NULL;
-    int32_t status;
-    if (image->width == width && image->height == height) {
-        over_white(image, picture);
-        return NST_OK;
-    }
-    status = nst_image_resample(image, width, height, &resized, error);
+    int32_t status = nst_image_at_size(image, width, height, &resized, error);
     if (status >= 0) over_white(resized, picture);
     nst_image_unref(resized);
     return status;
@@ -35,12 +31,6 @@ size_t nst_picture_from_image_bytes(const nst_image *image, size_t width, size_t
 {
     if (image->width == width && image->height == height) return 0;
     return nst_image_bytes(width, height, image->has_alpha) + nst_image_resample_bytes(image, width, height);
-}
-
-static float clip(nst_real value)
-{
-    if (!(value > 0)) return 0;
-    return value < 1 ? (float)value : 1;
 }
 
 static int32_t copy_alpha(const nst_image *from, nst_image *to, nst_error *error)
@@ -63,7 +53,8 @@ int32_t nst_picture_to_image(nst_ctx *ctx, const nst_real *picture, size_t width
     *out = NULL;
     if (status < 0) return status;
     for (int c = 0; c < 3; c++)
-        for (size_t i = 0; i < width * height; i++) nst_image_plane(image, c)[i] = clip(picture[(size_t)c * width * height + i]);
+        for (size_t i = 0; i < width * height; i++)
+            nst_image_plane(image, c)[i] = (float)nst_clip_unit(picture[(size_t)c * width * height + i]);
     if (alpha) status = copy_alpha(alpha_of, image, error);
     if (status < 0) nst_image_unref(image);
     else *out = image;

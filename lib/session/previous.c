@@ -11,7 +11,8 @@ static void copy_over_white(const nst_image *from, nst_image *to)
     for (int c = 0; c < 3; c++) {
         const float *plane = nst_image_plane_const(from, c);
         float *out = nst_image_plane(to, c);
-        for (size_t i = 0; i < (size_t)to->width * to->height; i++) out[i] = alpha ? 1 - alpha[i] * (1 - plane[i]) : plane[i];
+        for (size_t i = 0; i < (size_t)to->width * to->height; i++)
+            out[i] = alpha ? (float)nst_over_white(plane[i], alpha[i]) : plane[i];
     }
 }
 
@@ -38,29 +39,16 @@ int32_t nst_previous_new(const nst_image *image, const nst_image *weights, nst_i
 
 /* ---- at a scale ---- */
 
-static bool has_size(const nst_image *image, size_t width, size_t height)
-{
-    return image->width == width && image->height == height;
-}
-
 size_t nst_previous_bytes(const nst_image *previous, size_t width, size_t height)
 {
     return nst_picture_from_image_bytes(previous, width, height) + 4 * width * sizeof(nst_real);
-}
-
-/* A reference where nothing needs to be done. */
-static int32_t resize(const nst_image *previous, size_t width, size_t height, nst_image **out, nst_error *error)
-{
-    if (!has_size(previous, width, height)) return nst_image_resample(previous, width, height, out, error);
-    *out = nst_image_ref((nst_image *)(uintptr_t)previous);
-    return NST_OK;
 }
 
 int32_t nst_previous_start(const nst_image *previous, size_t width, size_t height, nst_real *picture, nst_error *error)
 {
     nst_image *resized;
     const float *weight;
-    int32_t status = resize(previous, width, height, &resized, error);
+    int32_t status = nst_image_at_size(previous, width, height, &resized, error);
     if (status < 0) return status;
     weight = nst_image_plane_const(resized, 3);
     for (int c = 0; c < 3; c++) {
@@ -90,7 +78,7 @@ int32_t nst_previous_target(const nst_image *previous, nst_colours colours, cons
 {
     nst_memory *memory = &previous->ctx->memory;
     nst_image *resized = NULL;
-    int32_t status = resize(previous, shape.width, shape.height, &resized, error);
+    int32_t status = nst_image_at_size(previous, shape.width, shape.height, &resized, error);
     nst_real *row = nst_alloc_array(memory, 4 * shape.width, sizeof *row);
     if (!row && status >= 0) status = nst_fail_nomem(error, "the previous frame");
     for (size_t y = 0; y < shape.height && status >= 0; y++) {
