@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "image/colour.h"
 #include "session/finish.h"
 #include "session/picture.h"
 #include "session/previous.h"
@@ -195,46 +194,7 @@ uint32_t nst_session_evaluations(const nst_session *session)
     return session->past_evaluations + (session->optimizer ? nst_optimizer_evaluations(session->optimizer) : 0);
 }
 
-/* ---- the start picture ---- */
-
-/* The content in the colours of the styles together; not where the result is to have its own. The map is that of the images themselves:
- * resized ones have lost contrast, each its own share. */
-static void match_styles(const nst_session *session, nst_real *picture, size_t count)
-{
-    nst_colour_moments of_styles[NST_MAX_STYLES], together, of_content;
-    nst_colour_map map;
-    if (session->settings.colours != NST_COLOURS_NONE) return;
-    for (uint32_t i = 0; i < session->targets->style_count; i++) nst_colour_of_image(session->targets->styles[i], &of_styles[i]);
-    nst_colour_blend(of_styles, session->settings.style_weights, session->targets->style_count, &together);
-    nst_colour_of_image(session->targets->content, &of_content);
-    nst_colour_solve(NST_COLOUR_SYMMETRIC, &of_content, &together, &map);
-    nst_colour_apply(&map, picture, count);
-}
-
-static int32_t fill_start(const nst_session *session, nst_real *picture, nst_error *error)
-{
-    const nst_settings *settings = &session->settings;
-    size_t width = nst_session_width(session), height = nst_session_height(session), values = nst_picture_values(width, height);
-    const nst_image *image = NULL;
-    int32_t status = NST_OK;
-    switch (settings->init) {
-    case NST_INIT_CONTENT:
-    case NST_INIT_MATCHED: image = session->targets->content; break;
-    case NST_INIT_STYLE: image = session->targets->styles[0]; break;
-    case NST_INIT_IMAGE: image = session->init; break;
-    case NST_INIT_NOISE:
-    case NST_INIT_GRAY:
-    case NST_INIT_AUTO: break;
-    }
-    if (image) status = nst_picture_from_image(image, width, height, picture, error);
-    else nst_picture_fill(picture, values, (nst_real)0.5);
-    if (status >= 0 && settings->init == NST_INIT_MATCHED) match_styles(session, picture, values / 3);
-    if (status >= 0 && settings->init == NST_INIT_NOISE) nst_picture_blend_noise(picture, values, 1, settings->seed);
-    if (status >= 0 && settings->from_previous) status = nst_previous_start(session->previous, width, height, picture, error);
-    if (status >= 0) nst_picture_blend_noise(picture, values, settings->init_noise, settings->seed);
-    if (status >= 0) nst_colour_start(settings->colours, picture, width * height);
-    return status;
-}
+/* ---- the picture ---- */
 
 static int32_t new_picture(const nst_session *session, nst_real **picture, nst_error *error)
 {
@@ -253,7 +213,7 @@ static int32_t find_picture(nst_session *session, const nst_real **picture, nst_
         return NST_OK;
     }
     status = new_picture(session, owned, error);
-    if (status >= 0) status = fill_start(session, *owned, error);
+    if (status >= 0) status = nst_session_fill_start(session, *owned, error);
     *picture = *owned;
     return status;
 }
@@ -464,7 +424,7 @@ static int32_t open_first_scale(nst_session *session, nst_error *error)
     int32_t status;
     begin_strength(session);
     status = new_picture(session, &picture, error);
-    if (status >= 0) status = fill_start(session, picture, error);
+    if (status >= 0) status = nst_session_fill_start(session, picture, error);
     if (status >= 0) status = nst_session_open_scale(session, &picture, error);
     nst_free(&session->ctx->memory, picture);
     if (status >= 0) status = nst_session_begin(session);
@@ -488,7 +448,7 @@ static int32_t start_over(nst_session *session)
 {
     nst_real *picture;
     int32_t status = new_picture(session, &picture, &session->error);
-    if (status >= 0) status = fill_start(session, picture, &session->error);
+    if (status >= 0) status = nst_session_fill_start(session, picture, &session->error);
     if (status >= 0) nst_optimizer_jump(session->optimizer, picture);
     nst_free(&session->ctx->memory, picture);
     if (status < 0) return status;
@@ -586,50 +546,13 @@ static int32_t resample_moments(void *user, const nst_real *from, nst_real *to)
     return nst_picture_resample(r->ctx, from, r->from_width, r->from_height, to, r->width, r->height, true, r->error);
 }
 
-/* What gives a larger picture its fine detail: the previous frame where it can be seen, elsewhere as much of the content as is wanted. */
-static int32_t make_detail(const nst_session *session, size_t width, size_t height, nst_real *detail, nst_error *error)
-{
-    const nst_settings *settings = &session->settings;
-    size_t values = nst_picture_values(width, height);
-    int32_t status = NST_OK;
-    if (settings->detail > 0) status = nst_picture_from_image(session->targets->content, width, height, detail, error);
-    else nst_picture_fill(detail, values, 0);
-    for (size_t i = 0; status >= 0 && settings->detail > 0 && i < values; i++) detail[i] *= (nst_real)settings->detail;
-    if (status >= 0 && settings->from_previous) status = nst_previous_start(session->previous, width, height, detail, error);
-    if (status >= 0) nst_colour_start(settings->colours, detail, width * height);
-    return status;
-}
-
-static int32_t new_detail(const nst_session *session, size_t width, size_t height, nst_real **detail, nst_error *error)
-{
-    *detail = nst_alloc(&session->ctx->memory, nst_picture_bytes(width, height));
-    return *detail ? make_detail(session, width, height, *detail, error) : nst_fail_nomem(error, "fine detail");
-}
-
-/* Growing takes fine detail from nowhere else: picture = up(x - down(detail)) + detail, which is up(x) + detail - up(down(detail))
- * (STROTSS, of the content). */
-static int32_t grow(const nst_session *session, const nst_real *x, const resampling *r, nst_real *picture)
-{
-    bool detailed = r->width > r->from_width && (session->settings.detail > 0 || session->settings.from_previous);
-    nst_real *without = NULL, *detail = NULL;
-    int32_t status = detailed ? new_detail(session, r->from_width, r->from_height, &without, r->error) : NST_OK;
-    for (size_t i = 0; detailed && status >= 0 && i < nst_picture_values(r->from_width, r->from_height); i++)
-        without[i] = x[i] - without[i];
-    if (status >= 0)
-        status = nst_picture_resample(r->ctx, without ? without : x, r->from_width, r->from_height, picture, r->width, r->height, false,
-                                      r->error);
-    nst_free(&session->ctx->memory, without);
-    if (detailed && status >= 0) status = new_detail(session, r->width, r->height, &detail, r->error);
-    for (size_t i = 0; detailed && status >= 0 && i < nst_picture_values(r->width, r->height); i++) picture[i] += detail[i];
-    nst_free(&session->ctx->memory, detail);
-    return status;
-}
-
 static int32_t open_around(nst_session *session, const nst_optimizer *old, resampling *sizes)
 {
     nst_real *picture;
     int32_t status = new_picture(session, &picture, sizes->error);
-    if (status >= 0) status = grow(session, nst_optimizer_result(old), sizes, picture);
+    if (status >= 0)
+        status = nst_session_grow(session, nst_optimizer_result(old), (nst_extent){sizes->from_width, sizes->from_height},
+                                  (nst_extent){sizes->width, sizes->height}, picture, sizes->error);
     if (status >= 0) status = nst_session_open_scale(session, &picture, sizes->error);
     nst_free(&session->ctx->memory, picture);
     return status < 0 ? status : nst_optimizer_carry_over(session->optimizer, old, resample_moments, sizes);

@@ -1,4 +1,5 @@
-/* The session's inside, shared by session.c (the run), change.c (options while it runs) and checkpoint.c (save and resume). */
+/* The session's inside, shared by session.c (the run), start.c (where pictures come from), change.c (options while it runs) and
+ * checkpoint.c (save and resume). */
 #ifndef NST_SESSION_INTERNAL_H
 #define NST_SESSION_INTERNAL_H
 
@@ -101,6 +102,13 @@ int32_t nst_session_image(nst_session *session, nst_image **out);
 
 /* The network that the settings want: the one at work, or a new one. */
 int32_t nst_session_prepare_network(nst_session *session, nst_error *error);
+
+/* start.c */
+/* The start picture (3, height, width) of the present scale. */
+int32_t nst_session_fill_start(const nst_session *session, nst_real *picture, nst_error *error);
+/* x (3, from.height, from.width) as a picture of another size, with fine detail where it grows. */
+int32_t nst_session_grow(const nst_session *session, const nst_real *x, nst_extent from, nst_extent to, nst_real *picture,
+                         nst_error *error);
 
 /* budget.c */
 /* Chooses what a run keeps and how it goes through pictures, so that it stays within settings->memory_limit: settings->optim.history,
