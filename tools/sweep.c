@@ -155,7 +155,8 @@ static int run_cell(const sweep_state *sweep, int index)
     signals_watch(NULL);
     judge = judge_options(sweep, session);
     nst_session_free(session);
-    if (judge && cell->image && !signals_stop_wanted()) measure_cell(sweep, cell, judge);
+    if (!judge) say_warning("cell %d is not measured: out of memory", index + 1);
+    else if (cell->image && !signals_stop_wanted()) measure_cell(sweep, cell, judge);
     nst_options_free(judge);
     return status < 0 && status != NST_ERR_CANCELLED ? CLI_ERROR : CLI_OK;
 }

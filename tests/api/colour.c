@@ -10,15 +10,7 @@ static double luma_of(const float *pixel)
 
 static nst_image *image_of_pixels(nst_ctx *ctx, const pixels *p)
 {
-    nst_image_desc desc;
-    nst_image *image = NULL;
-    NST_INIT(desc);
-    desc.format = NST_FORMAT_F32;
-    desc.width = p->width;
-    desc.height = p->height;
-    desc.channels = p->channels;
-    assert_ok(nst_image_new(ctx, &desc, p->values, &image));
-    return image;
+    return image_from(ctx, NST_FORMAT_F32, p->width, p->height, p->channels, p->values);
 }
 
 static void assert_near(double value, double expected, double tolerance)

@@ -9,18 +9,12 @@ typedef uint32_t paint_fn(double x, double y);
 static nst_image *new_map(nst_ctx *ctx, uint32_t width, uint32_t height, paint_fn *paint)
 {
     uint8_t *values = malloc((size_t)width * height * 3);
-    nst_image_desc desc;
-    nst_image *image = NULL;
+    nst_image *image;
     for (uint32_t i = 0; i < width * height; i++) {
         uint32_t colour = paint((i % width + 0.5) / width, (i / width + 0.5) / height);
         for (int c = 0; c < 3; c++) values[3 * i + (uint32_t)c] = (uint8_t)(colour >> (16 - 8 * c));
     }
-    NST_INIT(desc);
-    desc.format = NST_FORMAT_U8;
-    desc.width = width;
-    desc.height = height;
-    desc.channels = 3;
-    assert_ok(nst_image_new(ctx, &desc, values, &image));
+    image = image_from(ctx, NST_FORMAT_U8, width, height, 3, values);
     free(values);
     return image;
 }

@@ -145,16 +145,10 @@ static void content_that_is_the_style_stays(void **state)
 static nst_image *painted(gallery *g, uint32_t width, uint32_t height, float (*paint)(uint32_t x, uint32_t y))
 {
     float *values = malloc(sizeof *values * 3 * width * height);
-    nst_image_desc desc;
-    nst_image *image = NULL;
-    NST_INIT(desc);
-    desc.format = NST_FORMAT_F32;
-    desc.width = width;
-    desc.height = height;
-    desc.channels = 3;
+    nst_image *image;
     for (uint32_t i = 0; i < width * height; i++)
         for (int c = 0; c < 3; c++) values[3 * i + (uint32_t)c] = paint(i % width, i / width);
-    assert_ok(nst_image_new(g->ctx, &desc, values, &image));
+    image = image_from(g->ctx, NST_FORMAT_F32, width, height, 3, values);
     free(values);
     return image;
 }

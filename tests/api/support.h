@@ -22,13 +22,26 @@
 
 /* ---- pictures ---- */
 
+/* `format` is an nst_format; samples are interleaved. */
+static inline nst_image *image_from(nst_ctx *ctx, uint32_t format, uint32_t width, uint32_t height, uint32_t channels, const void *samples)
+{
+    nst_image_desc desc;
+    nst_image *image = NULL;
+    NST_INIT(desc);
+    desc.format = format;
+    desc.width = width;
+    desc.height = height;
+    desc.channels = channels;
+    assert_ok(nst_image_new(ctx, &desc, samples, &image));
+    return image;
+}
+
 /* Waves and grain, the same for the same seed; the fourth channel a ramp. */
 static inline nst_image *new_picture(nst_ctx *ctx, uint32_t width, uint32_t height, uint32_t channels, uint32_t seed)
 {
     float *pixels = malloc((size_t)width * height * channels * sizeof *pixels), *to = pixels;
     uint32_t random = 12345 + 7919 * seed;
-    nst_image_desc desc;
-    nst_image *image = NULL;
+    nst_image *image;
     for (uint32_t y = 0; y < height; y++)
         for (uint32_t x = 0; x < width; x++)
             for (uint32_t c = 0; c < channels; c++) {
@@ -36,12 +49,7 @@ static inline nst_image *new_picture(nst_ctx *ctx, uint32_t width, uint32_t heig
                 random = random * 1664525u + 1013904223u;
                 *to++ = c == 3 ? (float)(x + 1) / (float)width : (float)(0.5 + 0.3 * wave + 0.15 * ((random >> 8) / 16777216.0 - 0.5));
             }
-    NST_INIT(desc);
-    desc.format = NST_FORMAT_F32;
-    desc.width = width;
-    desc.height = height;
-    desc.channels = channels;
-    assert_ok(nst_image_new(ctx, &desc, pixels, &image));
+    image = image_from(ctx, NST_FORMAT_F32, width, height, channels, pixels);
     free(pixels);
     return image;
 }

@@ -13,25 +13,12 @@ static void set_flow(float dx, float dy)
     for (int i = 0; i < COUNT; i++) flow[i] = dx, flow[COUNT + i] = dy;
 }
 
-static nst_image *image_of_values(nst_ctx *ctx, uint32_t width, uint32_t height, uint32_t channels, const float *values)
-{
-    nst_image_desc desc;
-    nst_image *image = NULL;
-    NST_INIT(desc);
-    desc.format = NST_FORMAT_F32;
-    desc.width = width;
-    desc.height = height;
-    desc.channels = channels;
-    assert_ok(nst_image_new(ctx, &desc, values, &image));
-    return image;
-}
-
 /* Columns from `from` on are white. */
 static nst_image *weights_from(nst_ctx *ctx, uint32_t from)
 {
     float values[COUNT];
     for (uint32_t i = 0; i < COUNT; i++) values[i] = i % W >= from;
-    return image_of_values(ctx, W, H, 1, values);
+    return image_from(ctx, NST_FORMAT_F32, W, H, 1, values);
 }
 
 /* ---- warping ---- */
@@ -63,7 +50,7 @@ static void between_pixels_it_is_bilinear_and_alpha_counts(void **state)
 {
     static const float two[8] = {1, 0, 0, 1, 0, 1, 0, 0.5f}, quarter[4] = {0.25f, 0, 0, 0};
     world *w = *state;
-    nst_image *image = image_of_values(w->ctx, 2, 1, 4, two), *moved = NULL;
+    nst_image *image = image_from(w->ctx, NST_FORMAT_F32, 2, 1, 4, two), *moved = NULL;
     pixels p;
     assert_ok(nst_image_warp(image, quarter, 2, 1, &moved, NULL));
     p = read_pixels(moved);
@@ -229,10 +216,10 @@ static void at_every_scale(void **state)
         values[1][i] = hidden ? 1 : values[0][i];
         seen[i / 3] = !hidden;
     }
-    weights = image_of_values(w->ctx, 90, 70, 1, seen);
+    weights = image_from(w->ctx, NST_FORMAT_F32, 90, 70, 1, seen);
     for (int k = 0; k < 2; k++) {
         nst_session *session = new_session(w->ctx, w->targets, "size", "64", "scales", "2", "init", "auto", "dialect", "normalised", NULL);
-        frames[k] = image_of_values(w->ctx, 90, 70, 3, values[k]);
+        frames[k] = image_from(w->ctx, NST_FORMAT_F32, 90, 70, 3, values[k]);
         assert_ok(nst_session_set_previous(session, frames[k], weights));
         assert_int_equal(step(session), NST_CONTINUE);
         assert_true(progress_of(session).scales == 2 && temporal_of(session) >= 0);
@@ -254,7 +241,7 @@ static void a_growing_picture_has_the_frame_s_detail(void **state)
     float seen[128 * 96];
     pixels p, q;
     for (int i = 0; i < 128 * 96; i++) seen[i] = i % 128 < 64;
-    weights = image_of_values(w->ctx, 128, 96, 1, seen);
+    weights = image_from(w->ctx, NST_FORMAT_F32, 128, 96, 1, seen);
     for (int k = 0; k < 2; k++) {
         nst_session *session = new_session(w->ctx, w->targets, "size", "128", "scales", "3", "init", "auto", "iterations", "0",
                                            "temporal", "0", NULL);
@@ -470,7 +457,7 @@ static nst_image *window_at(nst_ctx *ctx, const pixels *whole, uint32_t x, uint3
     float values[3 * COUNT];
     for (uint32_t row = 0; row < H; row++)
         memcpy(values + 3 * W * row, whole->values + 3 * ((y + row) * whole->width + x), 3 * W * sizeof *values);
-    return image_of_values(ctx, W, H, 3, values);
+    return image_from(ctx, NST_FORMAT_F32, W, H, 3, values);
 }
 
 static nst_image *paint(world *w, nst_image *content, nst_image *previous, nst_image *weights)
