@@ -46,13 +46,6 @@ static size_t target_bytes(const nst_loss_tools *tools, nst_shape shape)
     return sizeof(laplacian_target) + planes_bytes(tools, shape);
 }
 
-static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
-{
-    (void)tools;
-    (void)shape;
-    return 0;
-}
-
 /* ---- cells ---- */
 
 /* Sums of the tile's region are added to their cells. */
@@ -182,7 +175,7 @@ static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void 
 const nst_loss_class nst_loss_laplacian = {
     .kind = "laplacian",
     .target_bytes = target_bytes,
-    .workspace_bytes = workspace_bytes,
+    .workspace_bytes = nst_loss_no_workspace,
     .target_accumulate = target_accumulate,
     .target_finish = target_finish,
     .factor = factor,

@@ -81,6 +81,12 @@ double nst_content_retention(const nst_loss *loss);
 /* Of its target: Σ P^2. */
 double nst_content_power(const void *target);
 
+/* For classes that need none, and for those whose state is the plain sum, a double, and nothing else. */
+size_t nst_loss_no_workspace(const nst_loss_tools *tools, nst_shape shape);
+size_t nst_sum_bytes(const nst_loss_tools *tools, nst_shape shape);
+void nst_sum_begin(nst_loss *loss);
+double nst_sum_finish(nst_loss *loss);
+
 /* Stores and returns loss->value, after begin() and accumulate() of all tiles. */
 double nst_loss_finish(nst_loss *loss);
 /* gradient += d value / d features of a tile. */

@@ -44,13 +44,6 @@ static size_t target_bytes(const nst_loss_tools *tools, nst_shape shape)
     return sizeof(matting_target) + nst_shape_count(shape) * sizeof(nst_real);
 }
 
-static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
-{
-    (void)tools;
-    (void)shape;
-    return 0;
-}
-
 /* ---- windows, LANES side by side ---- */
 
 typedef double lanes[LANES];
@@ -292,27 +285,10 @@ static double factor(nst_dialect dialect, nst_shape shape, const void *target)
 
 /* ---- the picture ---- */
 
-static size_t state_bytes(const nst_loss_tools *tools, nst_shape shape)
-{
-    (void)tools;
-    (void)shape;
-    return sizeof(double);
-}
-
-static void begin(nst_loss *loss)
-{
-    *(double *)loss->state = 0;
-}
-
 static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)
 {
     tile_job job = make_job(loss->shape, tile, features, content_of(loss->target));
     *(double *)loss->state += sum_windows(&job, loss->tools.exec, energy_task);
-}
-
-static double finish(nst_loss *loss)
-{
-    return *(double *)loss->state;
 }
 
 /* r of one row of windows, to the rows [row0, row1) of the gradient. */
@@ -359,12 +335,12 @@ static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void 
 const nst_loss_class nst_loss_matting = {
     .kind = "matting",
     .target_bytes = target_bytes,
-    .workspace_bytes = workspace_bytes,
+    .workspace_bytes = nst_loss_no_workspace,
     .target_accumulate = target_accumulate,
     .factor = factor,
-    .state_bytes = state_bytes,
-    .begin = begin,
+    .state_bytes = nst_sum_bytes,
+    .begin = nst_sum_begin,
     .accumulate = accumulate,
-    .finish = finish,
+    .finish = nst_sum_finish,
     .seed = seed,
 };

@@ -22,13 +22,6 @@ static size_t target_bytes(const nst_loss_tools *tools, nst_shape shape)
     return sizeof(temporal_target) + 4 * nst_shape_positions(shape) * sizeof(nst_real);
 }
 
-static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
-{
-    (void)tools;
-    (void)shape;
-    return 0;
-}
-
 /* Where row `row` of a tile's region begins in a plane of the tile, and where in one of the whole. */
 static size_t in_tile(const nst_tile *tile, size_t channel, size_t row)
 {
@@ -90,18 +83,6 @@ static double factor(nst_dialect dialect, nst_shape shape, const void *target)
     return 1 / (positions * (energy > 0 ? energy : 1));
 }
 
-static size_t state_bytes(const nst_loss_tools *tools, nst_shape shape)
-{
-    (void)tools;
-    (void)shape;
-    return sizeof(double);
-}
-
-static void begin(nst_loss *loss)
-{
-    *(double *)loss->state = 0;
-}
-
 static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)
 {
     const nst_real *planes = planes_of(loss->target);
@@ -116,11 +97,6 @@ static void accumulate(nst_loss *loss, const nst_tile *tile, const void *feature
             }
             *(double *)loss->state += line;
         }
-}
-
-static double finish(nst_loss *loss)
-{
-    return *(double *)loss->state;
 }
 
 static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)
@@ -140,12 +116,12 @@ static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void 
 const nst_loss_class nst_loss_temporal = {
     .kind = "temporal",
     .target_bytes = target_bytes,
-    .workspace_bytes = workspace_bytes,
+    .workspace_bytes = nst_loss_no_workspace,
     .target_accumulate = target_accumulate,
     .factor = factor,
-    .state_bytes = state_bytes,
-    .begin = begin,
+    .state_bytes = nst_sum_bytes,
+    .begin = nst_sum_begin,
     .accumulate = accumulate,
-    .finish = finish,
+    .finish = nst_sum_finish,
     .seed = seed,
 };

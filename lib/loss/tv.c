@@ -15,13 +15,6 @@ static size_t target_bytes(const nst_loss_tools *tools, nst_shape shape)
     return 2 * sizeof(double); /* total variation of the content image; what it is at least taken for */
 }
 
-static size_t workspace_bytes(const nst_loss_tools *tools, nst_shape shape)
-{
-    (void)tools;
-    (void)shape;
-    return 0;
-}
-
 /* What of the tile's region has a neighbour to the right and below in the whole picture. */
 static nst_region with_neighbours(nst_shape whole, const nst_tile *tile)
 {
@@ -80,26 +73,9 @@ static double factor(nst_dialect dialect, nst_shape shape, const void *target)
     return reference > 0 ? 1 / reference : 1 / (squared_unit * (double)nst_shape_count(shape));
 }
 
-static size_t state_bytes(const nst_loss_tools *tools, nst_shape shape)
-{
-    (void)tools;
-    (void)shape;
-    return sizeof(double);
-}
-
-static void begin(nst_loss *loss)
-{
-    *(double *)loss->state = 0;
-}
-
 static void accumulate(nst_loss *loss, const nst_tile *tile, const void *features)
 {
     *(double *)loss->state += variation(loss->shape, tile, features);
-}
-
-static double finish(nst_loss *loss)
-{
-    return *(double *)loss->state;
 }
 
 static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient)
@@ -124,12 +100,12 @@ static void seed(nst_loss *loss, const nst_tile *tile, double scale, const void 
 const nst_loss_class nst_loss_tv = {
     .kind = "tv",
     .target_bytes = target_bytes,
-    .workspace_bytes = workspace_bytes,
+    .workspace_bytes = nst_loss_no_workspace,
     .target_accumulate = target_accumulate,
     .factor = factor,
-    .state_bytes = state_bytes,
-    .begin = begin,
+    .state_bytes = nst_sum_bytes,
+    .begin = nst_sum_begin,
     .accumulate = accumulate,
-    .finish = finish,
+    .finish = nst_sum_finish,
     .seed = seed,
 };
