@@ -95,6 +95,20 @@ class Running(TestCase):
         with self.assertRaises(nst.StateError):
             session.run(lambda progress: session.close())
 
+    def test_strength(self):
+        raw = small_session(alpha=0.1)
+        raw.run()
+        self.assertIsNone(raw.strength.strength)
+        self.assertEqual((raw.strength.content_weight, raw.strength.clamped), (0.1, nst.Clamped.NOT))
+        self.assertTrue(0 < raw.strength.retention <= 1)
+        searched = small_session(strength=0.25)
+        self.assertAlmostEqual(searched.strength.target, 0.9025)
+        self.assertFalse(searched.strength.settled)
+        self.assertIsNone(searched.strength.retention)
+        searched.run()
+        self.assertTrue(searched.strength.settled)
+        self.assertGreater(searched.strength.content_weight, 0)
+
     def test_looking(self):
         session = small_session()
         self.assertEqual(session.progress.evaluations, 0)

@@ -3,7 +3,7 @@
     import nst
     nst.transfer("photo.jpg", "painting.jpg", size=512).save("out.png")
 
-    session = nst.Session(nst.Targets("photo.jpg", "painting.jpg"), alpha=3)
+    session = nst.Session(nst.Targets("photo.jpg", "painting.jpg"), strength=0.75)
     for progress in session:
         print(progress.iteration, progress.loss)
 
@@ -12,7 +12,7 @@ The library is the file $NST_LIBRARY if that is set, else the one bundled with t
 from ._library import lib as _lib
 from ._properties import OptionInfo
 from ._raw import NST_VERSION_STRING as __version__
-from ._raw import OptionChange, OptionType, Padding, Preprocessing, Status, StopReason
+from ._raw import Clamped, OptionChange, OptionType, Padding, Preprocessing, Status, StopReason
 from .context import Context, default_context
 from .errors import (BusyError, Cancelled, CheckpointFormatError, Error, ExistsError, FileError, FormatError, ImageFormatError,
                      InternalError, InvalidArgumentError, LimitError, MissingFileError, NotFoundError, NumericError,
@@ -22,14 +22,14 @@ from .image import Image
 from .measures import LayerMeasure, Measure, measure
 from .model import Layer, Model, ModelInfo, WeightsCandidate, WeightsIdentity, identify_weights, search_weights
 from .options import Options, option_table
-from .session import Estimate, LossTerm, Progress, Session, SessionOptions, Targets, reconstruct, transfer
+from .session import Estimate, LossTerm, Progress, Session, SessionOptions, Strength, Targets, reconstruct, transfer
 
 __all__ = [
-    "BusyError", "Cancelled", "CheckpointFormatError", "Context", "Error", "Estimate", "ExistsError", "FileError", "FormatError",
+    "BusyError", "Cancelled", "CheckpointFormatError", "Clamped", "Context", "Error", "Estimate", "ExistsError", "FileError", "FormatError",
     "Image", "ImageFormatError", "InternalError", "InvalidArgumentError", "Layer", "LayerMeasure", "LimitError", "LossTerm",
     "Measure", "MissingFileError", "Model", "ModelInfo", "NotFoundError", "NumericError", "OptionChange", "OptionInfo",
     "OptionType", "Options", "OutOfMemoryError", "Padding", "ParamsFormatError", "Preprocessing", "PreprocessingError",
-    "Progress", "Session", "SessionOptions", "StateError", "Status", "StopReason", "Targets", "UnknownOptionError",
+    "Progress", "Session", "SessionOptions", "StateError", "Status", "StopReason", "Strength", "Targets", "UnknownOptionError",
     "UnsupportedError", "WeightsCandidate", "WeightsFormatError", "WeightsIdentity", "__version__", "build_info",
     "default_context", "identify_weights", "library_version", "measure", "option_table", "reconstruct", "search_weights",
     "transfer",

@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
-from typing import Any, List, Type, TypeVar
+from typing import Any, List, Optional, Type, TypeVar
 
 from . import _raw
 
@@ -65,6 +66,11 @@ def load() -> Any:
 def make(kind: Type[T], **values: Any) -> T:
     """A struct with its size member set."""
     return kind(size=ctypes.sizeof(kind), **values)
+
+
+def known(value: float) -> Optional[float]:
+    """None for what the library tells as NaN."""
+    return None if math.isnan(value) else value
 
 
 def releaser(name: str) -> Any:

@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import ctypes
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 from . import _raw
-from ._library import lib, make
+from ._library import known, lib, make
 from .context import Context, call
 from .image import ImageSource, as_image
 from .session import OptionSource, Targets, _merge
@@ -54,27 +53,23 @@ class Measure:
     layers: Tuple[LayerMeasure, ...]
 
 
-def _known(value: float) -> Optional[float]:
-    return None if math.isnan(value) else value
-
-
 def _read_layer(context: Context, pointer: Any, index: int) -> LayerMeasure:
     raw = make(_raw.nst_measure_layer)
     context._check(lib.nst_measure_get_layer(pointer, index, raw))
-    return LayerMeasure(layer=raw.layer.decode(), content=_known(raw.content), style=_known(raw.style), retention=_known(raw.retention),
+    return LayerMeasure(layer=raw.layer.decode(), content=known(raw.content), style=known(raw.style), retention=known(raw.retention),
                         content_in_objective=bool(raw.content_in_objective), style_in_objective=bool(raw.style_in_objective))
 
 
 def _read(context: Context, pointer: Any) -> Measure:
     raw = make(_raw.nst_measure_summary)
     context._check(lib.nst_measure_get_summary(pointer, raw))
-    return Measure(width=raw.width, height=raw.height, held_out_style=_known(raw.held_out_style), held_out=raw.held_out,
-                   held_out_style_half=_known(raw.held_out_style_half), held_out_style_quarter=_known(raw.held_out_style_quarter),
-                   retention=_known(raw.retention), erosion=_known(raw.erosion), self_similarity=_known(raw.self_similarity),
-                   ssim=_known(raw.ssim), edge_ssim=_known(raw.edge_ssim),
-                   edge_correlation=_known(raw.edge_correlation), high_frequency=_known(raw.high_frequency),
-                   high_frequency_content=_known(raw.high_frequency_content),
-                   high_frequency_style=_known(raw.high_frequency_style), precision=raw.precision.decode(),
+    return Measure(width=raw.width, height=raw.height, held_out_style=known(raw.held_out_style), held_out=raw.held_out,
+                   held_out_style_half=known(raw.held_out_style_half), held_out_style_quarter=known(raw.held_out_style_quarter),
+                   retention=known(raw.retention), erosion=known(raw.erosion), self_similarity=known(raw.self_similarity),
+                   ssim=known(raw.ssim), edge_ssim=known(raw.edge_ssim),
+                   edge_correlation=known(raw.edge_correlation), high_frequency=known(raw.high_frequency),
+                   high_frequency_content=known(raw.high_frequency_content),
+                   high_frequency_style=known(raw.high_frequency_style), precision=raw.precision.decode(),
                    layers=tuple(_read_layer(context, pointer, index) for index in range(raw.layers)))
 
 

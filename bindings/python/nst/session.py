@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from . import _raw, errors
-from ._library import lib, make, releaser
+from ._library import known, lib, make, releaser
 from ._properties import TABLE, OptionInfo
-from ._raw import Reconstruction, Status, StopReason
+from ._raw import Clamped, Reconstruction, Status, StopReason
 from .context import Child, Context, call, default_context
 from .image import Image, ImageSource, as_image, path_bytes
 from .model import Model, Path
@@ -68,6 +68,19 @@ class LossTerm:
     layer: str
     weight: float
     value: float
+
+
+@dataclass(frozen=True)
+class Strength:
+    """What the option strength came to."""
+
+    strength: Optional[float]  # None: alpha and beta are what they are
+    target: Optional[float]  # retention wanted
+    retention: Optional[float]  # of the content, at relu4_2: 1 is all of it; None: not known
+    content_weight: float  # alpha
+    floor: Optional[float]  # retention that the style alone led to; None: not known
+    clamped: Clamped  # why the target is another than the strength's own
+    settled: bool  # the search at the coarsest scale is over
 
 
 @dataclass(frozen=True)
@@ -370,6 +383,15 @@ class Session(Child):
     def targets(self) -> Optional[Targets]:
         """None for a reconstruction."""
         return self._targets if isinstance(self._targets, Targets) else None
+
+    @property
+    def strength(self) -> Strength:
+        """What was chosen so that as much of the content stays as the option strength says, and how much does."""
+        raw = make(_raw.nst_strength_info)
+        with self._lock:
+            self._check(lib.nst_session_get_strength(self._handle, ctypes.byref(raw)))
+        return Strength(strength=known(raw.strength), target=known(raw.target), retention=known(raw.retention),
+                        content_weight=raw.content_weight, floor=known(raw.floor), clamped=Clamped(raw.clamped), settled=bool(raw.settled))
 
     def estimate(self, probe: bool = False) -> Estimate:
         """What the session will take; with `probe`, evaluations of a small picture tell the seconds of an iteration."""
