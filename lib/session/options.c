@@ -91,7 +91,7 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "Height of an output that has no content image, with width.", 0, 65535, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "scales", "auto", "", "", "schedule",
      "Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone. When not given: from about 128 "
-     "pixels on in the dialect normalised, else 1.", 1, 12, {0}},
+     "pixels on in the dialect normalised, the shorter side no less than 32, else 1.", 1, 12, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_LIVE, SINCE_0_1, "detail", "auto", "", "", "schedule",
      "How much of the content's fine detail is put back when the picture grows to the next scale. When not given: 0.5 in the dialect "
      "normalised where the start is the content, else 0.", 0, 1, {0}},

@@ -6,6 +6,8 @@
 
 /* The coarsest scale's longer side is at most this, and more than half of it. */
 static const size_t largest_coarse = 181;
+/* And its shorter side at least this, which leaves relu5_1 two positions: a panorama begins at a larger scale. */
+static const size_t least_coarse = 32;
 /* An octave's longer side is at least this: smaller ones show a network little more than its own borders. */
 static const size_t least_octave = 64;
 enum { MOST_SCALES = sizeof ((nst_schedule *)0)->scales / sizeof ((nst_schedule *)0)->scales[0] };
@@ -16,10 +18,11 @@ static size_t scaled(size_t side, double factor)
     return result < 1 ? 1 : (size_t)result;
 }
 
-static size_t scales_down_from(size_t longer)
+static size_t scales_down_from(double longer, double shorter)
 {
     size_t count = 1;
-    while (longer > largest_coarse && count < MOST_SCALES) longer /= 2, count++;
+    while (longer >= (double)(largest_coarse + 1) && shorter >= 2.0 * (double)least_coarse && count < MOST_SCALES)
+        longer /= 2, shorter /= 2, count++;
     return count;
 }
 
@@ -53,10 +56,11 @@ static void share_iterations(const nst_settings *settings, nst_schedule *out)
 void nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out)
 {
     size_t width = settings->width ? settings->width : model_image->width;
-    size_t height = settings->height ? settings->height : model_image->height, longer = width > height ? width : height;
+    size_t height = settings->height ? settings->height : model_image->height;
+    size_t longer = width > height ? width : height, shorter = width > height ? height : width;
     double full = settings->size ? (double)settings->size / (double)longer : 1;
     out->search_share = 0;
-    out->count = settings->scales ? settings->scales : scales_down_from(settings->size ? settings->size : longer);
+    out->count = settings->scales ? settings->scales : scales_down_from(full * (double)longer, full * (double)shorter);
     for (size_t i = 0; i < out->count; i++) {
         double factor = full / (double)((size_t)1 << (out->count - 1 - i));
         out->scales[i].width = scaled(width, factor);

@@ -124,6 +124,21 @@ static void presets_tell_scales_and_iterations(void **state)
     }
 }
 
+/* Halving the longer side alone would leave a panorama's shorter one nothing that a network sees. */
+static void a_panorama_begins_larger(void **state)
+{
+    nst_image image = {.width = 3000, .height = 200}, upright = {.width = 34, .height = 260};
+    nst_settings settings = {.by_preset = true, .strength = NAN};
+    nst_schedule schedule;
+    (void)state;
+    nst_schedule_make(&settings, &image, &schedule);
+    assert_int_equal(schedule.count, 3);
+    assert_int_equal(schedule.scales[0].width, 750);
+    assert_int_equal(schedule.scales[0].height, 50);
+    nst_schedule_make(&settings, &upright, &schedule);
+    assert_int_equal(schedule.count, 1);
+}
+
 /* Down to 64 pixels, and only where picture and styles have something at the deepest layer. */
 static void octaves_end_where_there_is_nothing_to_see(void **state)
 {
@@ -148,6 +163,7 @@ int main(void)
         cmocka_unit_test(styles_follow_the_longer_side),
         cmocka_unit_test(iterations_are_shared_to_the_last),
         cmocka_unit_test(presets_tell_scales_and_iterations),
+        cmocka_unit_test(a_panorama_begins_larger),
         cmocka_unit_test(octaves_end_where_there_is_nothing_to_see),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
