@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,11 @@ void report_strength(json_writer *json, const nst_session *session)
     nst_session_get_strength(session, &info);
     jw_number(json, "retention", info.retention);
     jw_number(json, "content_weight", info.content_weight);
+    if (!isnan(info.photo_target)) {
+        jw_number(json, "photo_target", info.photo_target);
+        jw_number(json, "photo_share", info.photo_share);
+        jw_number(json, "photo_weight", info.photo_weight);
+    }
     if (!info.in_use) return;
     jw_number(json, "strength", info.strength);
     jw_number(json, "target", info.target);

@@ -89,7 +89,11 @@ typedef struct nst_strength_info {
                          known */
     double content_weight; /* of the normalised content loss: alpha */
     double floor;     /* retention that the style alone led to; NaN: not known */
-    uint64_t reserved[5];
+    /* What the option photo came to in the dialect normalised (docs/photo.md); NaN: not in use, or not known yet. */
+    double photo_target; /* share of the picture's variation that no recolouring of the content explains, as wanted */
+    double photo_share;  /* and of the latest iteration */
+    double photo_weight; /* of the matting loss */
+    uint64_t reserved[2];
 } nst_strength_info;
 
 /* What a session takes. The parts are those of the moment at which most is held, and add up to `bytes`. */

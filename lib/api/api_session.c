@@ -274,6 +274,14 @@ int32_t nst_session_get_progress(const nst_session *session, nst_progress *progr
     return nst_abi_write(progress, &own, sizeof own, NST_PROGRESS_FIRST_SIZE);
 }
 
+static void tell_restraint(const nst_session *session, nst_strength_info *info)
+{
+    bool in_use = session->settings.photo > 0;
+    info->photo_target = in_use ? nst_restraint_target(session->settings.photo) : (double)NAN;
+    info->photo_share = in_use ? nst_session_matting_share(session) : (double)NAN;
+    info->photo_weight = in_use ? session->settings.matting : (double)NAN;
+}
+
 int32_t nst_session_get_strength(const nst_session *session, nst_strength_info *info)
 {
     nst_strength_info own;
@@ -289,6 +297,7 @@ int32_t nst_session_get_strength(const nst_session *session, nst_strength_info *
     own.retention = session->retention;
     own.content_weight = session->settings.alpha;
     own.floor = s->floor > 0 ? s->floor : (double)NAN;
+    tell_restraint(session, &own);
     return nst_abi_write(info, &own, sizeof own, NST_STRENGTH_INFO_FIRST_SIZE);
 }
 

@@ -32,7 +32,7 @@ static void take_over(nst_session *session, nst_option_id id, const nst_settings
 {
     follow_strength(session, settings);
     session->settings = *settings;
-    if (session->strength.phase != NST_STRENGTH_OFF) session->settings.alpha = session->strength.weight;
+    nst_session_take_weights(session);
     session->schedule = *schedule;
     if (session->optimizer) nst_optimizer_configure(session->optimizer, &settings->optim);
     if (id == NST_OPT_TOLERANCE && session->early == NST_STOP_TOLERANCE) session->early = NST_STOP_NONE;
@@ -81,21 +81,35 @@ static void carry_strength(nst_session *session, nst_settings *settings, const n
     settings->alpha = s->weight;
 }
 
+/* The weight that was found stays, where the share that is wanted does. */
+static void carry_restraint(nst_session *session, nst_settings *settings, const nst_schedule *schedule, size_t scale)
+{
+    nst_restraint *r = &session->restraint;
+    uint32_t planned = schedule->scales[scale].iterations, done = session->scale_iteration;
+    if (settings->photo != session->settings.photo)
+        nst_restraint_begin(r, settings->photo, settings->matting);
+    nst_restraint_follow(r, done, planned > done ? planned - done : 0);
+    if (r->target > 0) settings->matting = r->weight;
+}
+
 static int32_t replan(nst_session *session, nst_error *error)
 {
     nst_settings settings;
     nst_schedule schedule;
     nst_strength before = session->strength;
+    nst_restraint held = session->restraint;
     bool pending = session->start_over_pending;
     size_t scale;
     int32_t status = nst_session_resolve(session, session->options, &settings, &schedule, error);
     if (status < 0) return status;
     scale = matching_scale(session, &schedule);
     carry_strength(session, &settings, &schedule, scale);
+    carry_restraint(session, &settings, &schedule, scale);
     session->start_over_pending = false;
     status = nst_session_reopen(session, &settings, &schedule, scale, error);
     if (status >= 0) return status;
     session->strength = before;
+    session->restraint = held;
     session->start_over_pending = pending;
     return status;
 }

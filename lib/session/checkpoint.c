@@ -57,7 +57,17 @@ static int32_t visit_strength(nst_session *session, const nst_state_visitor *vis
         snprintf(name, sizeof name, "session/strength_%s", numbers[i].name);
         status = visitor->scalar(visitor->user, name, numbers[i].value);
     }
-    if (status >= 0 && s->phase != NST_STRENGTH_OFF) session->settings.alpha = s->weight;
+    return status;
+}
+
+static int32_t visit_restraint(nst_session *session, const nst_state_visitor *visitor)
+{
+    nst_restraint *r = &session->restraint;
+    int32_t status = nst_visit_count(visitor, "session/restraint_mark", NST_RESTRAINT_MARKS, &r->mark);
+    if (status >= 0) status = nst_visit_count(visitor, "session/restraint_from", UINT32_MAX, &r->from);
+    if (status >= 0) status = nst_visit_count(visitor, "session/restraint_length", UINT32_MAX, &r->length);
+    if (status >= 0) status = visitor->scalar(visitor->user, "session/restraint_target", &r->target);
+    if (status >= 0) status = visitor->scalar(visitor->user, "session/restraint_weight", &r->weight);
     return status;
 }
 
@@ -74,7 +84,7 @@ static int32_t visit_session(nst_session *session, const nst_state_visitor *visi
         {"session/coarse_end", UINT32_MAX, session->coarse_end},
         {"session/start_over", 1, session->start_over_pending},
         {"session/past_evaluations", UINT32_MAX, session->past_evaluations},
-        {"session/bounded_left", NST_BOUNDED_ITERATIONS, session->bounded_left},
+        {"session/bounded_left", NST_BOUNDED_PHOTO_ITERATIONS, session->bounded_left},
         {"session/early", NST_STOP_NUMERIC, (uint32_t)session->early},
         {"session/window_count", UINT32_MAX, session->window_count},
     };
@@ -96,7 +106,10 @@ static int32_t visit_session(nst_session *session, const nst_state_visitor *visi
     session->bounded_left = counts[6].value;
     session->early = (nst_stop_reason)counts[7].value;
     session->window_count = counts[8].value;
-    return visit_strength(session, visitor);
+    status = visit_strength(session, visitor);
+    if (status >= 0) status = visit_restraint(session, visitor);
+    if (status >= 0) nst_session_take_weights(session);
+    return status;
 }
 
 static int32_t visit_terms(nst_session *session, const nst_state_visitor *visitor)

@@ -67,7 +67,8 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "paints in colour and puts the content's back at the end (neural-style's original_colors).", 0, 0, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "photo", "0", "", "", "objective",
      "How far the picture stays a photograph: a loss that allows the content image to be recoloured, smoothly, and nothing to be painted "
-     "(docs/photo.md). Its weight is 10^(3 photo - 1.5); 0 is none.", 0, 1, {0}},
+     "(docs/photo.md). In the dialect normalised its weight is corrected on the way until 0.1 * 10^(-2.2 photo) of the variation in the "
+     "picture is painted; in others it is 10^(3 photo - 1.5). 0 is none.", 0, 1, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "octaves", "auto", "", "", "objective",
      "Sizes at which the style is compared, the picture's own, half of it and so on: more than one gives large strokes to large "
      "areas. When not given: 3 in the dialect normalised, else 1. Sizes under 64 pixels are left out.", 1, 4, {0}},

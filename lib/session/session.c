@@ -360,12 +360,17 @@ static bool fell_too_little(const nst_session *session)
     return then - now < session->settings.tolerance * fabs(now);
 }
 
+static uint32_t bounded_iterations(const nst_session *session)
+{
+    return session->settings.matting > 0 ? NST_BOUNDED_PHOTO_ITERATIONS : NST_BOUNDED_ITERATIONS;
+}
+
 /* L-BFGS runs free, because clamping its iterates spoils the curvature, and ends with a few iterations inside 0..1, so that what is
  * delivered is feasible and near the optimum of the box. */
 static bool wants_bounds(const nst_session *session)
 {
     return session->settings.optim.kind == NST_OPTIMIZER_LBFGS && last_scale(session) &&
-           (session->early != NST_STOP_NONE || nst_session_iterations_left(session) <= NST_BOUNDED_ITERATIONS);
+           (session->early != NST_STOP_NONE || nst_session_iterations_left(session) <= bounded_iterations(session));
 }
 
 /* After an iteration: is there a reason to stop before the planned count? */
@@ -377,7 +382,7 @@ static void judge(nst_session *session, bool converged, bool bounded)
     }
     if (converged) session->early = NST_STOP_CONVERGED;
     else if (fell_too_little(session)) session->early = NST_STOP_TOLERANCE;
-    session->bounded_left = wants_bounds(session) && !bounded ? NST_BOUNDED_ITERATIONS : 0;
+    session->bounded_left = wants_bounds(session) && !bounded ? bounded_iterations(session) : 0;
 }
 
 static nst_stop_reason scale_over(const nst_session *session)
@@ -409,13 +414,18 @@ int32_t nst_session_begin(nst_session *session)
 
 /* ---- the first scale ---- */
 
+void nst_session_take_weights(nst_session *session)
+{
+    if (session->strength.phase != NST_STRENGTH_OFF) session->settings.alpha = session->strength.weight;
+    if (session->restraint.target > 0) session->settings.matting = session->restraint.weight;
+}
+
 static void begin_strength(nst_session *session)
 {
     nst_strength *strength = &session->strength;
     if (isnan(session->settings.strength)) return;
     if (strength->phase == NST_STRENGTH_OFF)
         nst_strength_begin(strength, session->settings.strength, session->schedule.search_share, nst_session_iterations_left(session));
-    session->settings.alpha = strength->weight;
 }
 
 static int32_t open_first_scale(nst_session *session, nst_error *error)
@@ -423,6 +433,9 @@ static int32_t open_first_scale(nst_session *session, nst_error *error)
     nst_real *picture;
     int32_t status;
     begin_strength(session);
+    nst_restraint_begin(&session->restraint, session->settings.photo, session->settings.matting);
+    nst_restraint_follow(&session->restraint, 0, nst_session_scale_iterations(session, 0));
+    nst_session_take_weights(session);
     status = new_picture(session, &picture, error);
     if (status >= 0) status = nst_session_fill_start(session, picture, error);
     if (status >= 0) status = nst_session_open_scale(session, &picture, error);
@@ -436,7 +449,7 @@ static int32_t open_first_scale(nst_session *session, nst_error *error)
 
 static int32_t reweight(nst_session *session)
 {
-    session->settings.alpha = session->strength.weight;
+    nst_session_take_weights(session);
     nst_objective_reweight(session->objective, &session->settings);
     nst_optimizer_restart(session->optimizer);
     session->window_count = 0; /* also where the evaluation is cancelled */
@@ -463,7 +476,10 @@ static void settle(nst_session *session)
     uint32_t left = nst_session_iterations_left(session);
     uint32_t still = last_scale(session) ? nst_strength_afterwards(session->strength.share) : 0;
     session->coarse_end = session->scale_iteration + (left < still ? left : still);
-    if (last_scale(session)) nst_strength_follow(&session->strength, session->scale_iteration, nst_session_iterations_left(session));
+    if (!last_scale(session)) return;
+    left = nst_session_iterations_left(session);
+    nst_strength_follow(&session->strength, session->scale_iteration, left);
+    nst_restraint_follow(&session->restraint, session->scale_iteration, left);
 }
 
 static int32_t keep_strength(nst_session *session)
@@ -476,6 +492,29 @@ static int32_t keep_strength(nst_session *session)
     session->bounded_left = 0;
     session->start_over_pending = move == NST_STRENGTH_START_OVER;
     return session->start_over_pending ? start_over(session) : reweight(session);
+}
+
+/* ---- restraint ---- */
+
+/* A search for the strength has other weights in every round: the picture is held to its share once that is over. */
+static bool searching(const nst_session *session)
+{
+    return session->strength.phase == NST_STRENGTH_PROBE || session->strength.phase == NST_STRENGTH_SEARCH;
+}
+
+double nst_session_matting_share(const nst_session *session)
+{
+    for (size_t i = 0; i < session->term_count; i++)
+        if (strcmp(session->terms[i].kind, nst_loss_matting.kind) == 0) return session->terms[i].value / session->settings.matting;
+    return (double)NAN;
+}
+
+static int32_t keep_restraint(nst_session *session)
+{
+    double share = nst_session_matting_share(session);
+    if (searching(session) || session->early != NST_STOP_NONE) return NST_CONTINUE;
+    if (!nst_restraint_note(&session->restraint, session->scale_iteration, share)) return NST_CONTINUE;
+    return reweight(session);
 }
 
 /* ---- one iteration ---- */
@@ -501,7 +540,8 @@ static int32_t iterate(nst_session *session)
     session->scale_iteration++;
     note_loss(session);
     judge(session, status == NST_STEP_CONVERGED, bounded);
-    return keep_strength(session);
+    status = keep_strength(session);
+    return status < 0 ? status : keep_restraint(session);
 }
 
 /* ---- from one scale or plan to another ---- */
@@ -586,13 +626,19 @@ int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, c
 static int32_t open_next_scale(nst_session *session)
 {
     nst_strength before = session->strength;
+    nst_restraint held = session->restraint;
     uint32_t length = session->schedule.scales[session->scale + 1].iterations;
     int32_t status;
     nst_strength_follow(&session->strength, 0, length);
-    if (session->strength.phase != NST_STRENGTH_OFF) session->settings.alpha = session->strength.weight;
+    nst_restraint_follow(&session->restraint, 0, length);
+    nst_session_take_weights(session);
     status = nst_session_reopen(session, &session->settings, &session->schedule, session->scale + 1, &session->error);
-    if (status >= 0) session->scale_iteration = 0;
-    else session->strength = before;
+    if (status >= 0) {
+        session->scale_iteration = 0;
+        return status;
+    }
+    session->strength = before;
+    session->restraint = held;
     return status;
 }
 

@@ -6,10 +6,13 @@
 #include "session/objective.h"
 #include "session/pyramid.h"
 #include "session/schedule.h"
+#include "session/restraint.h"
 #include "session/strength.h"
 
 #define NST_TOLERANCE_WINDOW 20 /* iterations over which the relative fall of the loss is judged */
-#define NST_BOUNDED_ITERATIONS 5 /* L-BFGS runs free and ends with this many iterations inside 0..1 */
+/* L-BFGS runs free and ends with so many iterations inside 0..1; with more where the picture shall be a recolouring of the content, which
+ * clipping spoils and which comes back slowly. */
+enum { NST_BOUNDED_ITERATIONS = 5, NST_BOUNDED_PHOTO_ITERATIONS = 15 };
 #define NST_JOURNAL 32
 
 /* What an evaluation found, so that the terms of the accepted one are known when a line search made several. */
@@ -49,6 +52,7 @@ struct nst_session {
     bool start_over_pending;   /* the search wants the start picture again */
     uint32_t past_evaluations; /* of scales and optimisers that are gone */
     nst_strength strength;
+    nst_restraint restraint;
     double retention; /* of the latest accepted iteration; NaN: not measured */
     nst_stop_reason stop; /* as told to the caller */
     double seconds;
@@ -74,6 +78,11 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
 void nst_session_destroy(nst_session *session);
 /* Takes the previous frame over on success (previous.h; NULL: none); no scale may be open yet. */
 int32_t nst_session_take_previous(nst_session *session, nst_image *previous, nst_error *error);
+
+/* Into the settings, the weights that strength and restraint have come to. */
+void nst_session_take_weights(nst_session *session);
+/* The matting loss's plain value in the latest accepted iteration; NaN where there is none. */
+double nst_session_matting_share(const nst_session *session);
 
 /* One iteration, or the evaluation of a scale's start. The caller holds `busy`. */
 int32_t nst_session_advance(nst_session *session);

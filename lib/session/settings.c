@@ -334,6 +334,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     resolve_preconditioner(options, out);
     if (!has_content) out->laplacian = 0;
     if (has_content) out->matting = matting_weight(nst_option_number(options, NST_OPT_PHOTO));
+    out->photo = out->matting > 0 && out->dialect == NST_DIALECT_NORMALISED ? nst_option_number(options, NST_OPT_PHOTO) : 0;
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
     if (status >= 0) status = resolve_shape(options, has_content, out, error);
     if (status >= 0 && out->colours != NST_COLOURS_NONE && !has_content)

@@ -53,6 +53,7 @@ typedef struct nst_settings {
     nst_statistics statistics;
     double alpha, beta, tv, laplacian;
     double matting; /* 0: there is no such loss */
+    double photo;   /* that restraint holds the picture to; 0: matting stays what it is */
     double temporal; /* 0: no previous frame */
     bool from_previous; /* the start is the previous frame where it can be seen */
     nst_layer_choices content, style; /* empty where there is no image for them */

@@ -381,25 +381,27 @@ static void photo_is_a_term(void **state)
 {
     world *w = *state;
     static const char *const values[] = {"0", "0.5", "1"};
-    static const double weights[] = {0, 1, 31.622776601683793};
     nst_loss_term term;
-    double each = 0;
+    nst_strength_info info;
+    double before = 1;
     NST_INIT(term);
+    NST_INIT(info);
     for (int i = 0; i < 3; i++) {
-        nst_session *session = new_session(w->ctx, w->targets, "photo", values[i], "style-layers", "relu1_1", "iterations", "3",
-                                           "dialect", "normalised", NULL);
+        nst_session *session = new_session(w->ctx, w->targets, "photo", values[i], "style-layers", "relu1_1", "iterations", "40",
+                                           "dialect", "normalised", "alpha", "0.005", NULL);
         double sum = 0;
         finish(session);
         assert_int_equal(progress_of(session).terms, i == 0 ? 3 : 4);
         for (uint32_t t = 0; nst_session_get_term(session, t, &term) == NST_OK; t++) sum += term.value;
         assert_true(fabs(sum - progress_of(session).loss) <= 1e-12 * sum);
+        assert_ok(nst_session_get_strength(session, &info));
         if (i > 0) {
             assert_string_equal(term.kind, "matting");
             assert_string_equal(term.layer, "pixels");
-            assert_true(term.value > 0);
-            if (i == 1) each = term.value / weights[i];
-            else assert_true(term.value / weights[i] < each); /* the more it counts, the less is left of it */
-        }
+            assert_true(fabs(term.value - info.photo_weight * info.photo_share) <= 1e-12 * term.value);
+            assert_true(info.photo_share > 0 && info.photo_share < before); /* the more it is wanted, the less is painted */
+            before = info.photo_share;
+        } else assert_true(isnan(info.photo_share));
         nst_session_free(session);
     }
 }

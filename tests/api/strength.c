@@ -281,6 +281,26 @@ static void a_plan_can_change_during_the_search(void **state)
     expect_kept(&info, 0.8452, 0.04, "octaves in the probe");
 }
 
+/* The share that is painted is what the option photo names, for two pairs that take different weights; with a strength beside it too. */
+static void as_little_is_painted_whatever_the_pair(void **state)
+{
+    gallery *g = *state;
+    static const char *const extra[][2] = {{"alpha", "0.02"}, {"strength", "0.3"}};
+    nst_strength_info info[2];
+    for (int i = 0; i < 2; i++)
+        for (int pair = 0; pair < 2; pair++) {
+            nst_image *content = pair ? g->pattern : g->scene, *style = pair ? g->scene : g->pattern;
+            info[pair] = run(open_run(g, content, style, "photo", "0.7", extra[i][0], extra[i][1], NULL));
+            assert_true(fabs(info[pair].photo_target - 0.1 * pow(10, -2.2 * 0.7)) < 1e-12);
+            if (!(fabs(log(info[pair].photo_share / info[pair].photo_target)) < 0.3))
+                fail_msg("%s, pair %d: %g is painted, wanted %g", extra[i][0], pair, info[pair].photo_share, info[pair].photo_target);
+            assert_true(info[pair].photo_weight > 0);
+        }
+    assert_true(info[0].photo_weight != info[1].photo_weight);
+    info[0] = run(open_run(g, g->scene, g->pattern, "photo", "0", "alpha", "0.1", "iterations", "1", NULL));
+    assert_true(isnan(info[0].photo_target) && isnan(info[0].photo_share) && isnan(info[0].photo_weight));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +309,7 @@ int main(void)
         cmocka_unit_test(odd_images_are_survived), cmocka_unit_test(it_can_be_moved_on_the_way),
         cmocka_unit_test(a_resumed_search_goes_on), cmocka_unit_test(the_dialect_can_change_on_the_way),
         cmocka_unit_test(iterations_can_be_added_after_a_search), cmocka_unit_test(a_plan_can_change_during_the_search),
+        cmocka_unit_test(as_little_is_painted_whatever_the_pair),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

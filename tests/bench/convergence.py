@@ -112,7 +112,7 @@ def run_torch(vgg, content, style, picture, evaluations, unit):
         image = x / unit
         f = vgg.features(image, "max", ["relu4_2"] + STYLE)
         loss = 5 * torch_objective.content_loss("neural-style", f["relu4_2"], p["relu4_2"])
-        loss = loss + 100 * sum(torch_objective.style_loss("neural-style", f[layer], s[layer]) for layer in STYLE)
+        loss = loss + 100 * sum(torch_objective.gram_loss("neural-style", f[layer], s[layer]) for layer in STYLE)
         loss.backward()
         count += 1
         value = float(loss.detach())

@@ -2,7 +2,8 @@
 
     python3 tests/bench/recipes.py NST ablation|peers --data FOLDER --out FOLDER --judge VGG19 [--weights FILE] [--pairs N] [--size N]
 
-ablation runs the default recipe and the recipe without one of its elements; peers runs neural-style's recipe in its own dialect.
+ablation runs the default recipe and the recipe without one of its elements; peers runs neural-style's recipe in its own dialect
+and crowsonkb's in PyTorch (crowsonkb.py), then ours at the retention that each has: --weights and --judge are VGG-19 of Caffe there.
 Every picture is compared with its images by the network --judge (nst measure): the style at layers that no objective has seen, at the
 full, the half and the quarter size, retention and edges. Work is counted in evaluations at the full size: an evaluation of a quarter
 of the pixels is a quarter, and octaves add theirs. Of each measure the table has the median over the pairs of its ratio to the default
@@ -40,24 +41,56 @@ def work_of(log, octaves):
     return work * sum(0.25 ** k for k in range(octaves))
 
 
-def run(arguments, pair, name, flags):
-    """Everything that is known of one picture, which is made and measured if it is not there."""
-    index, content, style = pair
-    path = os.path.join(arguments.out, "%02d-%s.png" % (index, "".join(c if c.isalnum() else "_" for c in name)))
+def path_of(arguments, pair, name):
+    return os.path.join(arguments.out, "%02d-%s.png" % (pair[0], "".join(c if c.isalnum() else "_" for c in name)))
+
+
+def nst_json(arguments, *words):
+    return json.loads(subprocess.run([arguments.nst, *words, "--json"], check=True, capture_output=True, text=True).stdout)
+
+
+def measure(arguments, pair, path):
+    """What the judge says of a picture, whatever made it."""
+    found = nst_json(arguments, "measure", path, "--content", pair[1], "--style", pair[2], "--weights", arguments.judge, "--threads",
+                     str(arguments.threads))
+    return {**{m: found[m] for m in STYLE + OTHERS}, "judged": found["retention"], "path": path}
+
+
+def known(path, make):
+    """make()'s result, kept beside the picture so that a run that was stopped goes on."""
     told = path[:-4] + ".json"
     if os.path.exists(told):
         return json.load(open(told))
-    weights = ["--weights", arguments.weights] if arguments.weights else []
-    subprocess.run([arguments.nst, "stylize", content, style, "-o", path, "--size", str(arguments.size), "--threads", str(arguments.threads),
-                    "--log", path[:-4] + ".log", "--quiet", "--overwrite", *weights, *flags], check=True)
-    info = json.loads(subprocess.run([arguments.nst, "info", path, "--json"], check=True, capture_output=True, text=True).stdout)
-    measured = json.loads(subprocess.run([arguments.nst, "measure", path, "--content", content, "--style", style, "--weights", arguments.judge,
-                                          "--threads", str(arguments.threads), "--json"], check=True, capture_output=True, text=True).stdout)
-    found = {m: measured[m] for m in STYLE + OTHERS}
-    found.update({k: info["result"].get(k) for k in ("retention", "content_weight", "target", "clamped", "evaluations")}, judged=measured["retention"],
-                 work=work_of(path[:-4] + ".log", info["params"]["octaves"]), path=path)
+    found = make()
     json.dump(found, open(told, "w"))
     return found
+
+
+def run(arguments, pair, name, flags):
+    path = path_of(arguments, pair, name)
+
+    def make():
+        weights = ["--weights", arguments.weights] if arguments.weights else []
+        subprocess.run([arguments.nst, "stylize", pair[1], pair[2], "-o", path, "--size", str(arguments.size), "--threads",
+                        str(arguments.threads), "--log", path[:-4] + ".log", "--quiet", "--overwrite", *weights, *flags], check=True)
+        info = nst_json(arguments, "info", path)
+        told = {k: info["result"].get(k) for k in ("retention", "content_weight", "target", "clamped", "evaluations")}
+        return {**told, **measure(arguments, pair, path), "work": work_of(path[:-4] + ".log", info["params"]["octaves"])}
+
+    return known(path, make)
+
+
+def crowsonkb(arguments, pair, name, work):
+    path = path_of(arguments, pair, name)
+
+    def make():
+        import crowsonkb as recipe
+        recipe.torch.set_num_threads(arguments.threads)
+        picture, done = recipe.paint(pair[1], pair[2], arguments.weights, arguments.size, work)
+        recipe.save(picture, path)
+        return {**measure(arguments, pair, path), "work": done}
+
+    return known(path, make)
 
 
 def ratio(found, base, measure):
@@ -94,17 +127,22 @@ def strength_for(retention):
     return min(max((-0.20 + math.sqrt(0.04 + 4 * 0.28 * (0.97 - retention))) / 0.56, 0), 1) if retention < 0.97 else 0.0
 
 
+def compare(arguments, pairs, name, theirs):
+    """Ours at the retention that they have; a strength takes that to within some hundredths."""
+    print("\n%s: theirs / ours" % name)
+    for pair, t in zip(pairs, theirs):
+        o = run(arguments, pair, "as " + name, ["--strength", "%.4f" % strength_for(t["judged"])])
+        print("| %02d | work %.0f / %.0f | retention %.3f / %.3f | %s |" % (pair[0], t["work"], o["work"], t["judged"], o["judged"], " | ".join(
+            "%.4f / %.4f = %.2f" % (t[m], o[m], t[m] / o[m]) for m in STYLE)), flush=True)
+
+
 def peers(arguments, pairs):
-    """neural-style at its own weights, from content and from noise, with as much work as ours; then ours at the retention that it has."""
+    """Other recipes at their own weights, with as much work as ours."""
     base = [run(arguments, pair, "default", []) for pair in pairs]
     for start in ("content", "noise"):
-        theirs = [run(arguments, pair, "neural-style " + start, ["--dialect", "neural-style", "--init", start, "--iterations", str(round(b["work"]))])
-                  for pair, b in zip(pairs, base)]
-        ours = [run(arguments, pair, "as neural-style " + start, ["--strength", "%.4f" % strength_for(t["retention"])]) for pair, t in zip(pairs, theirs)]
-        print("\nneural-style, start %s: theirs / ours" % start)
-        for pair, t, o in zip(pairs, theirs, ours):
-            print("| %02d | work %.0f / %.0f | retention %.3f / %.3f | %s |" % (pair[0], t["work"], o["work"], t["retention"], o["retention"], " | ".join(
-                "%.4f / %.4f = %.2f" % (t[m], o[m], t[m] / o[m]) for m in STYLE)), flush=True)
+        name, flags = "neural-style, start " + start, ["--dialect", "neural-style", "--init", start, "--iterations"]
+        compare(arguments, pairs, name, [run(arguments, pair, name, flags + [str(round(b["work"]))]) for pair, b in zip(pairs, base)])
+    compare(arguments, pairs, "crowsonkb", [crowsonkb(arguments, pair, "crowsonkb", b["work"]) for pair, b in zip(pairs, base)])
 
 
 def main():

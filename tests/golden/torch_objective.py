@@ -91,16 +91,67 @@ def content_loss(dialect, f, p):
     return ((f - p) ** 2).mean()
 
 
-def style_loss(dialect, f, s):
+def second_degree(dialect, f, own):
+    """The factor of a sum of squares of second moments; `own` is the style's."""
     n = f.shape[0]
-    if dialect == "gatys-paper":
-        return ((gram(f) / positions(f) - gram(s) / positions(s)) ** 2).sum() / (4 * n * n)
-    if dialect == "gatys-code":
-        return ((gram(f) / positions(f) - gram(s) / positions(s)) ** 2).mean() / n ** 2
-    if dialect == "neural-style":
-        return ((gram(f) / (n * positions(f)) - gram(s) / (n * positions(s))) ** 2).mean()
+    return {"gatys-paper": 1 / (4 * n * n), "normalised": 1 / own}.get(dialect, 1 / n ** 4)
+
+
+def first_degree(dialect, f, power):
+    return 1 / power if dialect == "normalised" else 1 / f.shape[0]
+
+
+def moments(f):
+    """Mean (C), mean of products (C, C), covariance (C, C)"""
+    mean, products = f.mean((1, 2)), gram(f) / positions(f)
+    return mean, products, products - torch.outer(mean, mean)
+
+
+def gram_loss(dialect, f, s):
     target = gram(s) / positions(s)
-    return ((gram(f) / positions(f) - target) ** 2).sum() / (target ** 2).sum()
+    return ((gram(f) / positions(f) - target) ** 2).sum() * second_degree(dialect, f, (target ** 2).sum())
+
+
+def mean_std_loss(dialect, f, s):
+    power = (s ** 2).mean((1, 2)).sum()
+    little = 1e-5 * power / f.shape[0]
+    means = f.mean((1, 2)) - s.mean((1, 2))
+    deviations = (f.var((1, 2), correction=0) + little).sqrt() - (s.var((1, 2), correction=0) + little).sqrt()
+    return ((means ** 2).sum() + (deviations ** 2).sum()) * first_degree(dialect, f, power)
+
+
+def covariance_loss(dialect, f, s):
+    mean, _, covariance = moments(f)
+    wanted_mean, products, wanted = moments(s)
+    own = torch.maximum((wanted ** 2).sum(), 1e-3 * (products ** 2).sum())
+    means = own / torch.trace(products) * ((mean - wanted_mean) ** 2).sum()
+    return (((covariance - wanted) ** 2).sum() + means) * second_degree(dialect, f, own)
+
+
+def shifted_gram_loss(dialect, f, s):
+    shift = -s.mean()
+    return gram_loss(dialect, f + shift, s + shift)
+
+
+def root(matrix):
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors * values.clamp(min=0).sqrt() @ vectors.t()
+
+
+def wasserstein_loss(dialect, f, s):
+    """As crowsonkb/style-transfer-pytorch, by eigenvalues in place of Newton-Schulz iterations."""
+    mean, _, covariance = moments(f)
+    wanted_mean, products, wanted = moments(s)
+    little = 1e-4 * torch.trace(wanted) / f.shape[0] * torch.eye(f.shape[0], dtype=f.dtype)
+    covariance, wanted = covariance + little, wanted + little
+    middle = root(wanted)
+    # The eigenvalues' derivative is defined where those of eigenvectors are not.
+    both = torch.trace(covariance) + torch.trace(wanted) - 2 * torch.linalg.eigvalsh(middle @ covariance @ middle).clamp(min=0).sqrt().sum()
+    return (((mean - wanted_mean) ** 2).sum() + both) * first_degree(dialect, f, torch.trace(products))
+
+
+STYLE_LOSSES = {"gram": gram_loss, "mean-std": mean_std_loss, "covariance": covariance_loss, "shifted-gram": shifted_gram_loss,
+                "wasserstein": wasserstein_loss}
 
 
 def total_variation(x):
@@ -110,16 +161,27 @@ def total_variation(x):
     return ((dx ** 2).sum() + (dy ** 2).sum()) / 2
 
 
-def objective(vgg, dialect, pooling, x, content, style, content_layers, style_layers, alpha, beta, tv):
+def style_term(vgg, dialect, pooling, x, style, layers, statistics):
+    features = vgg.features(x, pooling, layers)
+    with torch.no_grad():
+        wanted = vgg.features(style, pooling, layers)
+    return sum(STYLE_LOSSES[statistics](dialect, features[l], wanted[l]) for l in layers)
+
+
+def halved(x, times):
+    return x if times == 0 else halved(F.avg_pool2d(x, 2), times - 1)
+
+
+def objective(vgg, dialect, pooling, x, content, style, content_layers, style_layers, alpha, beta, tv, statistics="gram", octaves=1):
     """(total, content, style, tv), each weighted; images (1, 3, H, W)"""
-    features = vgg.features(x, pooling, content_layers + style_layers)
+    features = vgg.features(x, pooling, content_layers)
     with torch.no_grad():
         p = vgg.features(content, pooling, content_layers)
-        s = vgg.features(style, pooling, style_layers)
     mean = dialect in ("gatys-paper", "normalised")
     cw, sw = (1 / len(content_layers), 1 / len(style_layers)) if mean else (1, 1)
     c_term = alpha * cw * sum(content_loss(dialect, features[l], p[l]) for l in content_layers)
-    s_term = beta * sw * sum(style_loss(dialect, features[l], s[l]) for l in style_layers)
+    s_term = beta * sw / octaves * sum(style_term(vgg, dialect, pooling, halved(x, k), halved(style, k), style_layers, statistics)
+                                       for k in range(octaves))
     t_term = tv * total_variation(x)
     if dialect == "normalised":
         t_term = t_term / total_variation(content)

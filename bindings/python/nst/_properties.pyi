@@ -251,7 +251,8 @@ class OptionProperties:
     @property
     def photo(self) -> float:
         """How far the picture stays a photograph: a loss that allows the content image to be recoloured, smoothly, and
-        nothing to be painted (docs/photo.md). Its weight is 10^(3 photo - 1.5); 0 is none.
+        nothing to be painted (docs/photo.md). In the dialect normalised its weight is corrected on the way until 0.1 *
+        10^(-2.2 photo) of the variation in the picture is painted; in others it is 10^(3 photo - 1.5). 0 is none.
 
         Default: 0. From 0 to 1.
         """
@@ -347,7 +348,7 @@ class OptionProperties:
     @property
     def scales(self) -> Optional[int]:
         """Work from coarse to fine over this many sizes, each twice the one before; 1 is the final size alone. When not
-        given: from about 128 pixels on in the dialect normalised, else 1.
+        given: from about 128 pixels on in the dialect normalised, the shorter side no less than 32, else 1.
 
         Default: auto. From 1 to 12.
         """

@@ -440,6 +440,9 @@ class nst_strength_info(Structure):
     retention: float
     content_weight: float
     floor: float
+    photo_target: float
+    photo_share: float
+    photo_weight: float
     reserved: Any
     _fields_ = [
         ("size", c_uint32),
@@ -451,7 +454,10 @@ class nst_strength_info(Structure):
         ("retention", c_double),
         ("content_weight", c_double),
         ("floor", c_double),
-        ("reserved", c_uint64 * 5),
+        ("photo_target", c_double),
+        ("photo_share", c_double),
+        ("photo_weight", c_double),
+        ("reserved", c_uint64 * 2),
     ]
 
 

@@ -81,6 +81,9 @@ class Strength:
     floor: Optional[float]  # retention that the style alone led to; None: not known
     clamped: Clamped  # why the target is another than the strength's own
     settled: bool  # the search at the coarsest scale is over
+    photo_target: Optional[float]  # share of the picture that no recolouring of the content explains, as the option photo wants it
+    photo_share: Optional[float]  # and as it is; None: not known, or the option is not in use
+    photo_weight: Optional[float]  # of the matting loss
 
 
 @dataclass(frozen=True)
@@ -391,7 +394,8 @@ class Session(Child):
         with self._lock:
             self._check(lib.nst_session_get_strength(self._handle, ctypes.byref(raw)))
         return Strength(strength=known(raw.strength), target=known(raw.target), retention=known(raw.retention),
-                        content_weight=raw.content_weight, floor=known(raw.floor), clamped=Clamped(raw.clamped), settled=bool(raw.settled))
+                        content_weight=raw.content_weight, floor=known(raw.floor), clamped=Clamped(raw.clamped), settled=bool(raw.settled),
+                        photo_target=known(raw.photo_target), photo_share=known(raw.photo_share), photo_weight=known(raw.photo_weight))
 
     def estimate(self, probe: bool = False) -> Estimate:
         """What the session will take; with `probe`, evaluations of a small picture tell the seconds of an iteration."""
