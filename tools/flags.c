@@ -25,7 +25,8 @@ const cli_flag cli_flags[FLAG_COUNT] = {
      "The layers to reconstruct from, each with an optional weight: relu4_2 or relu1_1,relu2_1:0.5. "
      "Without it the default of content-layers or style-layers."},
     {"vary", 0, CMD_SWEEP, VALUE_TEXT, "OPTION=VALUES", "", 0, 0,
-     "An option and the values it takes, separated by ',', or by ';' for options that are lists themselves. The first makes the "
+     "An option and the values it takes, separated by ',', or by ';' for options that are lists themselves, or by '|' for style-weights "
+     "with groups. The first makes the "
      "columns of the sheet, the others the rows. 'layers' means content-layers."},
     {"overwrite", 0, CMD_PICTURES | CMD_WEIGHTS, VALUE_NONE, "", "", 0, 0, "Replace the output if it exists."},
     {"bits", 0, CMD_RUNS, VALUE_CHOICE, "8|16", "8|16", 0, 0, "Bits per channel of a PNG; 8 if not given."},

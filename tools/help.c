@@ -62,7 +62,7 @@ static void describe_values(const nst_option_info *info, help_entry *entry)
     case NST_OPTION_FLOAT: argument = "X"; break;
     case NST_OPTION_CHOICE: argument = info->choices; break;
     case NST_OPTION_LAYERS: argument = "LAYER[:WEIGHT],..."; break;
-    case NST_OPTION_FLOATS: argument = "X,X,..."; break;
+    case NST_OPTION_FLOATS: argument = "[[LAYER][/SIZE]:]X,X,...[;...]"; break;
     case NST_OPTION_STRING: argument = "TEXT"; break;
     default: break;
     }

@@ -88,9 +88,11 @@ void report_losses(json_writer *json, const nst_session *session, const nst_prog
 
 /* ---- parameters ---- */
 
+/* Groups of numbers say more than that. */
 static bool all_items_equal(const char *list)
 {
     size_t first = strcspn(list, ",");
+    if (strpbrk(list, ";:")) return false;
     for (const char *item = list; *item; item += strcspn(item, ","), item += *item == ',')
         if (strcspn(item, ",") != first || strncmp(item, list, first) != 0) return false;
     return true;

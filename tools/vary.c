@@ -4,6 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Lists have ',' in their values, and groups of numbers ';' as well. */
+static const char *separator_of(const nst_option_info *info, const char *values)
+{
+    bool list = info->type == NST_OPTION_LAYERS || info->type == NST_OPTION_FLOATS;
+    if (info->type == NST_OPTION_FLOATS && strchr(values, '|')) return "|";
+    return list || strchr(values, ';') ? ";" : ",";
+}
+
 /* The option behind "layers", "alpha", "content_weight", ... as --vary writes it. */
 static int find_option(const cli_args *args, const char *word, size_t length, nst_option_info *info)
 {
@@ -22,7 +30,7 @@ static void add_value(vary_axis *axis, const char *text, size_t length)
 static int parse_axis(cli_vary *vary, const cli_args *args, const char *text)
 {
     vary_axis *axis = &vary->axes[vary->axis_count];
-    const char *equals = strchr(text, '='), *separator = ",";
+    const char *equals = strchr(text, '='), *separator;
     nst_option_info info;
     int code;
     if (!equals || equals == text) return cli_usage(args, "--vary %s: write OPTION=VALUE,VALUE,...", text);
@@ -30,7 +38,7 @@ static int parse_axis(cli_vary *vary, const cli_args *args, const char *text)
     if (code != CLI_OK) return code;
     for (int i = 0; i < vary->axis_count; i++)
         if (strcmp(vary->axes[i].key, info.key) == 0) return cli_usage(args, "--vary names %s twice", info.key);
-    if (info.type == NST_OPTION_LAYERS || info.type == NST_OPTION_FLOATS || strchr(equals, ';')) separator = ";";
+    separator = separator_of(&info, equals);
     axis->key = cli_format("%s", info.key);
     vary->axis_count++;
     for (const char *value = equals + 1;;) {

@@ -18,7 +18,7 @@ TARGET = HERE / "nst" / "_properties.pyi"
 PROLOGUE = '''\
 """Made by generate_stubs.py from the option table; do not edit."""
 from dataclasses import dataclass
-from typing import Any, Literal, Mapping, Optional, Sequence, Tuple, TypedDict, Union
+from typing import Any, Dict, Literal, Mapping, Optional, Sequence, Tuple, TypedDict, Union
 
 from ._raw import OptionChange, OptionType
 
@@ -45,7 +45,7 @@ def from_text(entry: OptionInfo, text: str) -> Any: ...
 def document(entry: OptionInfo) -> str: ...
 
 Layers = Union[str, Sequence[str], Mapping[str, Optional[float]]]
-Floats = Union[str, float, Sequence[float]]
+Floats = Union[str, float, Sequence[float], Mapping[str, Sequence[float]]]
 '''
 
 
@@ -56,7 +56,7 @@ def types(entry: Any) -> List[str]:
         choice = "Literal[%s]" % ", ".join('"%s"' % choice for choice in entry.choices)
         return [choice, choice]
     given, taken = {"INT": ("int", "int"), "FLOAT": ("float", "float"), "BOOL": ("bool", "bool"), "LAYERS": ("str", "Layers"),
-                    "FLOATS": ("Tuple[float, ...]", "Floats"), "STRING": ("str", "str")}[kind]
+                    "FLOATS": ("Union[Tuple[float, ...], Dict[str, Tuple[float, ...]]]", "Floats"), "STRING": ("str", "str")}[kind]
     auto = entry.default == "auto" and kind in ("INT", "FLOAT", "FLOATS")
     return ["Optional[%s]" % given if auto else given, taken]
 

@@ -17,7 +17,7 @@ typedef enum nst_option_type {
     NST_OPTION_BOOL = 3,   /* "true"/"false", also 1/0, yes/no, on/off */
     NST_OPTION_CHOICE = 4, /* one of `choices` */
     NST_OPTION_LAYERS = 5, /* name[:weight],... : a layer list; without a weight the dialect's own applies */
-    NST_OPTION_FLOATS = 6, /* number,... : each between minimum and maximum */
+    NST_OPTION_FLOATS = 6, /* number,... : each between minimum and maximum; [layer][/size:]number,...;... : groups of them (doc) */
     NST_OPTION_STRING = 7
 } nst_option_type;
 

@@ -85,7 +85,7 @@ static double mean_style(const nst_settings *settings, const nst_distance *dista
 }
 
 /* With targets of its own, whose style images are taken at the very size that they have. */
-static int32_t measure_octave(const octave *o, double *distance, nst_error *error)
+static int32_t measure_octave(const octave *o, int halvings, double *distance, nst_error *error)
 {
     nst_objective_config config = *o->whole;
     nst_settings settings = *config.settings;
@@ -96,6 +96,7 @@ static int32_t measure_octave(const octave *o, double *distance, nst_error *erro
     nst_real *picture = nst_alloc(&ctx->memory, nst_picture_bytes(extent.width, extent.height));
     int32_t status = picture ? NST_OK : nst_fail_nomem(error, "a picture at half its size");
     settings.content.count = 0;
+    for (int i = 0; i < halvings; i++) nst_blend_halve(&settings.blend);
     settings.style_scale = (double)longer_side(o->styles[0]) / (double)longer_side(o->picture);
     if (status >= 0) status = nst_picture_from_image(o->picture, extent.width, extent.height, picture, error);
     if (status >= 0) status = nst_targets_create(config.targets->model, NULL, o->styles, o->style_count, &targets, error);
@@ -132,7 +133,7 @@ int32_t nst_octaves_measure(const nst_objective_config *config, nst_image *pictu
     for (int i = 0; i < NST_OCTAVES; i++) distances[i] = (double)NAN;
     for (int i = 0; i < NST_OCTAVES && status >= 0 && can_be_halved(&o); i++) {
         status = halve(&o, error);
-        if (status >= 0) status = measure_octave(&o, &distances[i], error);
+        if (status >= 0) status = measure_octave(&o, i + 1, &distances[i], error);
     }
     for (uint32_t i = 0; i < o.style_count; i++) nst_image_unref(o.styles[i]);
     nst_image_unref(o.picture);

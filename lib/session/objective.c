@@ -263,12 +263,14 @@ static size_t target_bytes(const nst_objective *objective, const part *p)
     return p->loss.class->target_bytes(&objective->tools, p->loss.shape);
 }
 
-static int32_t blend_style(nst_objective *objective, nst_targets *targets, const order *o, double weight)
+static int32_t blend_style(nst_objective *objective, nst_targets *targets, const order *o, const nst_blend *blend)
 {
     for (size_t i = 0; i < o->job.count; i++) {
         part *p = &objective->parts[o->parts[i]];
+        double weight;
         if (!p->own) p->loss.target = p->own = nst_alloc_zero(&objective->ctx->memory, target_bytes(objective, p));
         if (!p->own) return NST_ERR_NOMEM;
+        weight = nst_blend_at(blend, p->layer, p->octave)[o->job.image];
         p->loss.class->target_blend(p->loss.shape, weight, nst_targets_find(targets, &o->job, i), p->own);
     }
     return NST_OK;
@@ -286,7 +288,7 @@ static int32_t prepare_image(nst_objective *objective, nst_targets *targets, con
         set_targets(objective, targets, &o);
         return NST_OK;
     }
-    status = blend_style(objective, targets, &o, settings->style_weights[image]);
+    status = blend_style(objective, targets, &o, &settings->blend);
     for (size_t i = 0; i < o.job.count; i++) nst_targets_release(targets, nst_targets_find(targets, &o.job, i));
     return status < 0 ? nst_fail_nomem(error, "blended styles") : NST_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "session/blend.h"
 
 #define SINCE_0_1 ((0u << 16) | 1u)
 #define ENTRY sizeof(nst_option_info)
@@ -54,7 +55,10 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "quickest and knows least; covariances and means; Gram matrices of features shifted by their mean activation; or the distance "
      "between normal distributions, which is slow where there are many channels (docs/objective.md).", 0, 0, {0}},
     {ENTRY, NST_OPTION_FLOATS, NST_CHANGE_PLAN, SINCE_0_1, "style-weights", "auto", "", "", "objective",
-     "How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given.", 0, 1e30, {0}},
+     "How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given. Groups separated by "
+     "';' may say where they apply: 'relu1_1:1,0' at that layer, '/4:0,1' where the picture is compared at a quarter of its size (/1 is "
+     "its own), 'relu4_1/2:0,1' at both; the most particular one counts. '1,0;/4:0,1' takes large shapes of the second, strokes of the "
+     "first.", 0, 1e30, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "style-scale", "1", "", "", "objective",
      "Size of the style images: their longer side is this many times the output's longer side. Larger means larger strokes.", 0.01,
      16, {0}},
@@ -217,30 +221,49 @@ static bool in_range(const nst_option_info *entry, double value)
     return value >= entry->minimum && value <= entry->maximum;
 }
 
-/* With these alone an item needs no escaping in JSON, PNG text or a terminal. */
-static const char item_characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:.+- ";
+/* With these alone an item needs no escaping in JSON, PNG text or a terminal. The first is for places alone. */
+static const char item_characters[] = "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:.+- ";
 
-/* Numbers in a comma-separated list; each item `name` or, for layers, `name:number`. */
+/* `name` or `name:number`, without which *number is NULL. */
+static int32_t check_layer(const nst_option_info *entry, const char *item, const char **number, nst_error *error)
+{
+    *number = strchr(item, ':');
+    if (*number == item) return nst_fail(error, NST_ERR_INVALID_ARG, "%s: an item has no layer name", entry->key);
+    if (*number) ++*number;
+    return NST_OK;
+}
+
+/* Where the numbers of a group belong to stands before its first: `place:number`. */
+static int32_t check_place(const nst_option_info *entry, const char *item, bool first, const char **number, nst_error *error)
+{
+    nst_blend_place place;
+    *number = item;
+    if (!first || nst_blend_read_place(number, &place)) return NST_OK;
+    return nst_fail(error, NST_ERR_INVALID_ARG, "%s: '%s' does not begin with a layer, a size that is /1, /2 and so on to /%u, or both as "
+                    "in relu4_1/2", entry->key, item, 1u << (NST_MAX_OCTAVES - 1));
+}
+
+/* A comma-separated list of layers, or of numbers, of which there may be several groups with ';' between. */
 static int32_t check_items(const nst_option_info *entry, const char *value, nst_error *error)
 {
+    bool layers = entry->type == NST_OPTION_LAYERS, first = true;
     const char *item = value;
     for (;;) {
-        size_t length = strcspn(item, ",");
+        size_t length = strcspn(item, layers ? "," : ",;");
         char text[64];
-        const char *number = text;
+        const char *number;
         double parsed;
-        if (length == 0 || length >= sizeof text || strspn(item, item_characters) < length)
+        int32_t status;
+        if (length == 0 || length >= sizeof text || strspn(item, item_characters + layers) < length)
             return nst_fail(error, NST_ERR_INVALID_ARG, "%s: '%s' has an item that is empty, too long or has odd characters",
                             entry->key, value);
         memcpy(text, item, length);
         text[length] = '\0';
-        if (entry->type == NST_OPTION_LAYERS) {
-            number = strchr(text, ':');
-            if (number == text) return nst_fail(error, NST_ERR_INVALID_ARG, "%s: an item has no layer name", entry->key);
-            if (number) number++;
-        }
+        status = layers ? check_layer(entry, text, &number, error) : check_place(entry, text, first, &number, error);
+        if (status < 0) return status;
         if (number && (!nst_parse_f64(number, &parsed) || !in_range(entry, parsed))) return out_of_range(entry, text, error);
         if (!item[length]) return NST_OK;
+        first = item[length] == ';';
         item += length + 1;
     }
 }

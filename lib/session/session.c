@@ -94,6 +94,7 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
 {
     const nst_targets *targets = session->targets;
     int32_t status = nst_settings_resolve(options, targets->model, targets->content != NULL, targets->style_count, settings, error);
+    if (status >= 0) status = nst_settings_check_blend(settings, &targets->model->weights, error);
     if (status >= 0) status = resolve_maps(targets, settings, error);
     if (status < 0) return status;
     if (session->previous) nst_settings_add_previous(options, settings);

@@ -20,7 +20,7 @@ static void list_layers(const nst_weights *weights, char *text, size_t capacity)
         length += (size_t)snprintf(text + length, capacity - length, "%s%s", i ? " " : "", layer.name);
 }
 
-static int32_t find_layer(const nst_weights *weights, const char *key, const char *name, size_t *index, nst_error *error)
+int32_t nst_settings_find_layer(const nst_weights *weights, const char *key, const char *name, size_t *index, nst_error *error)
 {
     char valid[600];
     nst_layer layer;
@@ -53,7 +53,7 @@ static int32_t parse_layer(const nst_weights *weights, const char *key, char *it
         *colon = '\0';
         nst_parse_f64(colon + 1, &choice->weight); /* checked when the option was set */
     }
-    return find_layer(weights, key, item, &choice->layer, error);
+    return nst_settings_find_layer(weights, key, item, &choice->layer, error);
 }
 
 static int32_t parse_layers(const nst_options *options, nst_option_id id, const nst_weights *weights, nst_layer_choices *out,
@@ -111,22 +111,33 @@ static int32_t resolve_layers(const nst_options *options, const nst_weights *wei
 
 /* ---- the rest ---- */
 
-static int32_t resolve_style_weights(const nst_options *options, size_t style_count, double weights[NST_MAX_STYLES],
-                                     nst_error *error)
+int32_t nst_settings_check_blend(const nst_settings *settings, const nst_weights *weights, nst_error *error)
 {
-    const char *list = nst_option_text(options, NST_OPT_STYLE_WEIGHTS);
-    bool automatic = strcmp(list, "auto") == 0;
-    char item[64];
-    size_t count = 0;
-    double sum = 0;
-    for (; !automatic && next_item(&list, item, sizeof item); count++)
-        if (count < NST_MAX_STYLES) nst_parse_f64(item, &weights[count]);
-    if (!automatic && count != style_count)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights has %zu numbers for %zu style images", count, style_count);
-    for (size_t i = 0; i < style_count; i++) sum += automatic ? (weights[i] = 1) : weights[i];
-    if (style_count > 0 && !(sum > 0)) return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights are all zero");
-    for (size_t i = 0; i < style_count; i++) weights[i] /= sum;
+    for (size_t i = 0; i < settings->blend.count; i++) {
+        size_t layer = settings->blend.groups[i].layer, place = 0;
+        nst_layer named;
+        while (place < settings->style.count && settings->style.items[place].layer != layer) place++;
+        if (layer == NST_EVERY || place < settings->style.count) continue;
+        nst_topology_layer(weights, layer, &named);
+        return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights has a group for %s, which is not in style-layers", named.name);
+    }
     return NST_OK;
+}
+
+void nst_settings_mean_blend(const nst_settings *settings, double weights[NST_MAX_STYLES])
+{
+    const nst_blend *blend = &settings->blend;
+    double places = (double)(settings->style.count * settings->octaves);
+    if (blend->count == 1) { /* the very numbers, without the rounding of a mean */
+        memcpy(weights, nst_blend_at(blend, NST_EVERY, NST_EVERY), blend->styles * sizeof *weights);
+        return;
+    }
+    for (size_t i = 0; i < blend->styles; i++) {
+        weights[i] = 0;
+        for (size_t k = 0; k < settings->style.count; k++)
+            for (size_t octave = 0; octave < settings->octaves; octave++)
+                weights[i] += nst_blend_at(blend, settings->style.items[k].layer, octave)[i] / places;
+    }
 }
 
 static int32_t resolve_network(const nst_options *options, const nst_weights *weights, nst_network_config *out, nst_error *error)
@@ -340,7 +351,8 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     if (status >= 0 && out->colours != NST_COLOURS_NONE && !has_content)
         status = nst_fail(error, NST_ERR_INVALID_ARG, "colour is %s, but there is no content image whose colours it could be",
                           nst_option_text(options, NST_OPT_COLOUR));
-    if (status >= 0) status = resolve_style_weights(options, style_count, out->style_weights, error);
+    if (status >= 0)
+        status = nst_blend_resolve(nst_option_text(options, NST_OPT_STYLE_WEIGHTS), &model->weights, style_count, &out->blend, error);
     if (status >= 0) note_automatic(style_count, out);
     return status;
 }

@@ -7,11 +7,9 @@
 #include "loss/dialect.h"
 #include "net/network.h"
 #include "optim/optim.h"
+#include "session/blend.h"
 #include "session/colour.h"
 #include "session/options.h"
-
-#define NST_MAX_STYLES 64
-#define NST_MAX_OCTAVES 4
 
 typedef struct nst_layer_choice {
     size_t layer; /* index into the topology */
@@ -57,7 +55,7 @@ typedef struct nst_settings {
     double temporal; /* 0: no previous frame */
     bool from_previous; /* the start is the previous frame where it can be seen */
     nst_layer_choices content, style; /* empty where there is no image for them */
-    double style_weights[NST_MAX_STYLES]; /* sum 1 */
+    nst_blend blend; /* of the styles */
     double style_scale;
     bool guided, weighted; /* the targets have maps of regions; of the content's weights */
     bool inside;           /* of regions counts what lies inside alone */
@@ -89,13 +87,22 @@ typedef struct nst_settings {
     char style_weights_text[2 * NST_MAX_STYLES + 1];
 } nst_settings;
 
-/* NST_ERR_NOT_FOUND for a layer the model does not have (naming those it has), NST_ERR_INVALID_ARG for a layer named twice or a
- * wrong number of style weights, NST_ERR_PREPROCESSING. */
+/* NST_ERR_NOT_FOUND for a layer the model does not have (naming those it has), NST_ERR_INVALID_ARG for a layer named twice, what
+ * nst_blend_resolve() has against the style weights, NST_ERR_PREPROCESSING. */
 int32_t nst_settings_resolve(const nst_options *options, const nst_model *model, bool has_content, size_t style_count,
                              nst_settings *out, nst_error *error);
 
 /* Adds what a previous frame of a film brings. */
 void nst_settings_add_previous(const nst_options *options, nst_settings *settings);
+
+/* A layer of the model by its name; `key` is the option that has it. NST_ERR_NOT_FOUND as above. */
+int32_t nst_settings_find_layer(const nst_weights *weights, const char *key, const char *name, size_t *index, nst_error *error);
+
+/* Whether the style weights speak of style layers alone. */
+int32_t nst_settings_check_blend(const nst_settings *settings, const nst_weights *weights, nst_error *error);
+
+/* What the styles come to over all layers and octaves: weights[i] of style i, sum 1. */
+void nst_settings_mean_blend(const nst_settings *settings, double weights[NST_MAX_STYLES]);
 
 /* Whether the text of a list of layers names `layer`. */
 bool nst_settings_list_names(const char *list, const char *layer);

@@ -261,6 +261,26 @@ static void styles_blend(void **state)
     nst_options_free(options);
 }
 
+/* Layers that are measured alone may be spoken of as well; what is said of a half counts there. */
+static void styles_blend_by_layer_and_octave(void **state)
+{
+    world *w = *state;
+    nst_image *mixed[2] = {w->content, w->style};
+    nst_options *options = new_options(w->ctx, "style-weights", "0,1;/2:1,0;pool1:1,1;relu1_2/4:1,0", NULL);
+    nst_targets *both = NULL;
+    nst_measure *first = measure_pair(w, w->content, NULL, w->content), *second = measure_pair(w, w->content, NULL, w->style), *blended;
+    assert_ok(nst_targets_new(w->model, NULL, mixed, 2, &both));
+    blended = measure_against(w, both, w->content, options);
+    assert_near(summary_of(blended).held_out_style, summary_of(second).held_out_style, 1e-9);
+    assert_near(summary_of(blended).held_out_style_half, summary_of(first).held_out_style_half, 1e-9);
+    assert_true(summary_of(first).held_out_style_half < summary_of(second).held_out_style_half);
+    nst_measure_free(first);
+    nst_measure_free(second);
+    nst_measure_free(blended);
+    nst_targets_unref(both);
+    nst_options_free(options);
+}
+
 static void threads_change_nothing(void **state)
 {
     double found[2];
@@ -349,6 +369,7 @@ int main(void)
         test_in_world(octaves_see_what_is_large),
         test_in_world(small_pictures_have_few_layers),
         test_in_world(styles_blend),
+        test_in_world(styles_blend_by_layer_and_octave),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(a_measure_outlives_what_it_was_made_from),
         test_in_world(wrong_arguments_are_refused),

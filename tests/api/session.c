@@ -240,6 +240,60 @@ static void styles_blend_by_their_weights(void **state)
     nst_image_unref(second);
 }
 
+/* `names`: with blanks around each. */
+static bool is_among(const nst_loss_term *term, const char *names)
+{
+    char name[32];
+    snprintf(name, sizeof name, " %s ", term->layer);
+    return strcmp(term->kind, "style") == 0 && strstr(names, name);
+}
+
+static nst_session *begun(const world *w, nst_targets *targets, const char *weights)
+{
+    nst_session *session = new_session(w->ctx, targets, "size", "256", "octaves", "3", "style-weights", weights, NULL);
+    assert_int_equal(step(session), NST_CONTINUE);
+    return session;
+}
+
+/* Each term has its target from the style that its layer and octave name, as if that were the only one. */
+static void check_blended_terms(const world *w, nst_targets *both, nst_targets *const alone[2], const char *weights, const char *of_second)
+{
+    nst_session *blended = begun(w, both, weights), *each[2] = {begun(w, alone[0], "auto"), begun(w, alone[1], "auto")};
+    nst_loss_term term, own, other;
+    uint32_t second = 0, index = 0;
+    NST_INIT(term);
+    NST_INIT(own);
+    NST_INIT(other);
+    for (; nst_session_get_term(blended, index, &term) == NST_OK; index++) {
+        bool is_second = is_among(&term, of_second);
+        assert_ok(nst_session_get_term(each[is_second], index, &own));
+        assert_ok(nst_session_get_term(each[!is_second], index, &other));
+        if (term.value != own.value) fail_msg("%s: %s %s", weights, term.kind, term.layer);
+        if (strcmp(term.kind, "style") == 0) assert_true(term.value != other.value);
+        second += is_second;
+    }
+    assert_true(index > 15 && second > 0);
+    nst_session_free(blended);
+    for (int i = 0; i < 2; i++) nst_session_free(each[i]);
+}
+
+static void styles_blend_by_layer_and_octave(void **state)
+{
+    static const char *const cases[][2] = {
+        {"1,0;relu1_1:0,1", " relu1_1 relu1_1/2 relu1_1/4 "},
+        {"1,0;/4:0,1", " relu1_1/4 relu2_1/4 relu3_1/4 relu4_1/4 relu5_1/4 "},
+        {"0,1;/1:1,0;/2:1,0;relu3_1/2:0,3", " relu1_1/4 relu2_1/4 relu3_1/4 relu4_1/4 relu5_1/4 relu3_1/2 "},
+        {"/8:1,1;1,0;relu5_1/1:0,1;relu5_1:1,0;/1:1,0", " relu5_1 "}};
+    world *w = *state;
+    nst_image *second = new_picture(w->ctx, 30, 30, 3, 9);
+    nst_targets *one = new_targets(w, w->content, second, NULL), *both = new_targets(w, w->content, w->style, second);
+    nst_targets *const alone[2] = {w->targets, one};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_blended_terms(w, both, alone, cases[i][0], cases[i][1]);
+    nst_targets_unref(one);
+    nst_targets_unref(both);
+    nst_image_unref(second);
+}
+
 /* A style image of the output's size is not resized: started from it, the style loss is nothing; at another scale it is not. */
 static void style_scale_sizes_the_style(void **state)
 {
@@ -637,6 +691,7 @@ int main(void)
         test_in_world(nothing_to_do_is_converged),
         test_in_world(the_picture_read_is_the_iterate),
         test_in_world(styles_blend_by_their_weights),
+        test_in_world(styles_blend_by_layer_and_octave),
         test_in_world(style_scale_sizes_the_style),
         test_in_world(without_a_content_the_shape_may_be_given),
         test_in_world(either_side_may_be_missing),

@@ -46,6 +46,28 @@ class Pictures(Case):
         self.assertEqual(self.info(self.out)["params"]["style-weights"], "1,3")
         self.assertEqual(self.info(self.out)["result"]["images"], ["content.png", "style.png", "third.png"])
 
+    def test_several_styles_by_layer_and_size(self):
+        """The value goes into the picture and from there into the next run, and each term is that of the style it names."""
+        third, log = self.dir / "third.png", self.dir / "log.json"
+        write_png(third, 20, 20, lambda x, y: (255, x * 10, 0))
+        def first_terms(*arguments):
+            self.run_nst(*arguments, "-o", self.out, "--overwrite", "--log", log, "--octaves", "1", *self.small)
+            return json.loads(log.read_text().splitlines()[0])["layers"]
+        both = first_terms(self.content, self.style, third, "--style-blend-weights", "1,0;relu1_1:0,1", "--init", "content")
+        self.assertEqual(self.info(self.out)["params"]["style-weights"], "1,0;relu1_1:0,1")
+        one = first_terms(self.content, self.style, "--init", "content")
+        two = first_terms(self.content, third, "--init", "content")
+        for name, value in both.items():
+            self.assertEqual(value, two[name] if name == "relu1_1" else one[name], name)
+        self.assertNotEqual(both["relu1_1"], one["relu1_1"])
+        self.run_nst(self.content, self.style, third, "-o", self.out, "--overwrite", "--style-weights", "1,1;relu1_1:1,0", *self.small)
+        first = self.out.read_bytes()
+        again = self.dir / "again.png"
+        self.run_nst(self.content, self.style, third, "-o", again, "--params", self.out, *self.small)
+        self.assertEqual(again.read_bytes(), first)
+        refused = self.run_nst(self.content, self.style, third, "-o", again, "--overwrite", "--style-weights", "1,0;/3:0,1", expect=2)
+        self.assertIn("style-weights: '/3:0'", refused.stderr)
+
     def test_masks(self):
         """Every region takes its own: what is drawn differs with the masks; one region is no mask."""
         def painted(*flags):

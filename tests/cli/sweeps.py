@@ -67,6 +67,12 @@ class Sweep(Case):
         self.assertEqual(set(self.table()["cells"][1]["layers"]), {"content:relu2_1", "content:relu3_1", "relu1_1", "style:relu2_1",
                                                                    "style:relu3_1", "relu4_1", "relu5_1"})
 
+    def test_groups_are_separated_by_bars(self):
+        self.sweep("--vary", "style-weights=2;/2:1|1;relu1_1:1", "--iterations", "0")
+        self.assertEqual([c["varied"]["style-weights"] for c in self.table()["cells"]], ["2;/2:1", "1;relu1_1:1"])
+        self.assertEqual([c["options"]["style-weights"] for c in self.table()["cells"]], ["2;/2:1", "1;relu1_1:1"])
+        self.assertIsNotNone(self.table()["cells"][1]["measures"]["held_out_style"])
+
     def test_sizes_and_many_values(self):
         self.sweep("--vary", "size=16,32,40", "--style-layers", "relu2_1", "--content-layers", "relu2_2")
         self.assertEqual([c["width"] for c in self.table()["cells"]], [16, 32, 40])

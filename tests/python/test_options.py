@@ -44,6 +44,17 @@ class Values(unittest.TestCase):
             twin.size = 301
             self.assertNotEqual(twin, options)
 
+    def test_groups_of_style_weights(self):
+        options = nst.Options(style_weights={"": [1, 0], "relu1_1/4": [0, 0.5]})
+        self.assertEqual(json.loads(options.to_json()), {"style-weights": "1,0;relu1_1/4:0,0.5"})
+        self.assertEqual(options.style_weights, {"": (1.0, 0.0), "relu1_1/4": (0.0, 0.5)})
+        self.assertEqual(nst.Options(style_weights=options.style_weights).style_weights, options.style_weights)
+        self.assertEqual(nst.Options.from_json(options.to_json()), options)
+        options.style_weights = "/4:0,1"
+        self.assertEqual(options.style_weights, {"/4": (0.0, 1.0)})
+        with self.assertRaisesRegex(ValueError, "style-weights"):
+            options.style_weights = {"/3": [1, 0]}
+
     def test_floats_are_exact(self):
         for value in (0.1, 1 / 3, 5e-324, 123456789.123456789, 1e30):
             self.assertEqual(nst.Options(alpha=value).alpha, value)

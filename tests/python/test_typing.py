@@ -13,6 +13,7 @@ import nst
 from pathlib import Path
 options = nst.Options(alpha=3, pooling="l2", content_layers={"relu4_2": 1}, style_weights=[1, 2])
 options.size = 256
+options.style_weights = {"": [1, 0], "/4": (0, 1)}
 options.alpha = None
 scale: float = options.style_scale
 session = nst.Session(nst.Targets("a.png", b"png"), options, init=Path("c.png"), beta=5)

@@ -46,6 +46,11 @@ static void refusals_name_the_option_and_change_nothing(void **state)
         {"iterations", "-1"}, {"size", "65536"}, {"pooling", "maximum"}, {"pooling", ""}, {"pooling-rescale", "maybe"},
         {"content-layers", ""}, {"content-layers", "relu4_2,"}, {"content-layers", ":1"}, {"content-layers", "relu4_2:x"},
         {"content-layers", "relu4_2:-1"}, {"content-layers", "relu\"4_2"}, {"style-weights", "1,,2"}, {"style-weights", "a"},
+        {"style-weights", "1,0;"}, {"style-weights", ";1,0"}, {"style-weights", "1;;0"}, {"style-weights", ":1"}, {"style-weights", "/3:1"},
+        {"style-weights", "/16:1"}, {"style-weights", "/:1"}, {"style-weights", "/02:1"}, {"style-weights", "/2/2:1"},
+        {"style-weights", "1,/2:1"}, {"style-weights", "relu1_1:/2:1"}, {"style-weights", "relu1_1:"}, {"style-weights", "relu1_1:-1,2"},
+        {"style-weights", "relu 1_1:1"}, {"style-weights", "conv1_1conv1_1conv1_1:1"}, {"content-layers", "relu1_1;relu2_1"},
+        {"content-layers", "relu1_1/2"},
         {"size", "auto"}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char before[128];
@@ -97,14 +102,16 @@ static void json_round_trip(void **state)
     nst_options *copy;
     nst_options_set_str(*state, "alpha", "0.25");
     nst_options_set_str(*state, "content-layers", "relu4_2:1,relu3_1:0.5");
+    nst_options_set_str(*state, "style-weights", "1,0;relu1_1/4:0,1");
     assert_int_equal(nst_options_to_json(*state, 0, text, sizeof text, &length), NST_OK);
-    assert_string_equal(text, "{\"alpha\": 0.25, \"content-layers\": \"relu4_2:1,relu3_1:0.5\"}");
+    assert_string_equal(text, "{\"alpha\": 0.25, \"content-layers\": \"relu4_2:1,relu3_1:0.5\", \"style-weights\": \"1,0;relu1_1/4:0,1\"}");
     assert_int_equal(length, strlen(text));
     assert_int_equal(nst_options_to_json(*state, 1, text, sizeof text, &length), NST_OK);
     assert_int_equal(nst_options_copy(*state, &copy), NST_OK);
     nst_options_set_str(copy, "alpha", "9");
     assert_int_equal(nst_options_from_json(copy, text, length), NST_OK);
     assert_string_equal(nst_options_get_str(copy, "alpha"), "0.25");
+    assert_string_equal(nst_options_get_str(copy, "style-weights"), "1,0;relu1_1/4:0,1");
     assert_int_equal(nst_options_to_json(copy, 0, text, 10, &length), NST_OK);
     assert_int_equal(strlen(text), 9);
     nst_options_free(copy);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "nst/nst.h"
@@ -145,15 +146,127 @@ static void all_layers_at_once(void **state)
     assert_int_equal(s.deepest, count - 1);
 }
 
+static double weight(const world *w, const nst_settings *s, const char *layer, size_t octave, int style)
+{
+    size_t index;
+    nst_error error;
+    assert_int_equal(nst_settings_find_layer(&w->model->weights, "", layer, &index, &error), NST_OK);
+    return nst_blend_at(&s->blend, index, octave)[style];
+}
+
 static void style_weights_sum_to_one(void **state)
 {
     world *w = *state;
     nst_settings s = resolve(w, true, 3);
-    for (int i = 0; i < 3; i++) assert_true(s.style_weights[i] == 1.0 / 3);
+    for (int i = 0; i < 3; i++) assert_true(weight(w, &s, "relu1_1", 0, i) == 1.0 / 3);
     assert_string_equal(nst_settings_automatic(&s, NST_OPT_STYLE_WEIGHTS), "1,1,1");
     set(w, "style-weights", "1, 0,3e0");
     s = resolve(w, true, 3);
-    assert_true(s.style_weights[0] == 0.25 && s.style_weights[1] == 0 && s.style_weights[2] == 0.75);
+    assert_true(weight(w, &s, "relu1_1", 0, 0) == 0.25 && weight(w, &s, "relu1_1", 2, 1) == 0 && weight(w, &s, "relu5_1", 0, 2) == 0.75);
+}
+
+/* weights[i] is that of the first of two styles. */
+static void check_places(world *w, const char *value, const double weights[5])
+{
+    static const struct { const char *layer; size_t octave; } places[] = {
+        {"relu4_1", 1}, {"relu4_1", 0}, {"relu1_1", 1}, {"relu1_1", 0}, {"relu1_1", 3}};
+    nst_settings s;
+    set(w, "style-weights", value);
+    assert_string_equal(nst_options_get_str(w->options, "style-weights"), value);
+    s = resolve(w, true, 2);
+    for (int i = 0; i < 5; i++) {
+        double found = weight(w, &s, places[i].layer, places[i].octave, 0);
+        if (found != weights[i]) fail_msg("%s: %s at octave %zu has %g", value, places[i].layer, places[i].octave, found);
+        assert_true(weight(w, &s, places[i].layer, places[i].octave, 1) == 1 - found);
+    }
+}
+
+static void the_most_particular_style_weights_count(void **state)
+{
+    world *w = *state;
+    check_places(w, "1,0;/8:0,1", (double[]){1, 1, 1, 1, 0});
+    check_places(w, "/1:1,3", (double[]){0.5, 0.25, 0.5, 0.25, 0.5});
+    check_places(w, "relu4_1:0,5;/2:1,0;3,1", (double[]){0, 0, 1, 0.75, 0.75});
+    check_places(w, "relu4_1/2:1,0;/2:1,3;relu4_1:0,1;1,1", (double[]){1, 0, 0.25, 0.5, 0.5});
+    check_places(w, " relu1_1 : 1, 0 ; /2 : 0 , 1 ", (double[]){0, 0.5, 1, 1, 1});
+}
+
+static void start_colours_are_those_of_all_places(void **state)
+{
+    world *w = *state;
+    double mean[NST_MAX_STYLES];
+    nst_settings s;
+    set(w, "octaves", "2");
+    set(w, "style-layers", "relu1_1,relu2_1");
+    set(w, "style-weights", "1,2");
+    s = resolve(w, true, 2);
+    nst_settings_mean_blend(&s, mean);
+    assert_true(mean[0] == 1.0 / 3 && mean[1] == 2.0 / 3);
+    set(w, "style-weights", "1,0;relu2_1/2:0,1");
+    s = resolve(w, true, 2);
+    nst_settings_mean_blend(&s, mean);
+    assert_true(mean[0] == 0.75 && mean[1] == 0.25);
+}
+
+static void a_halved_picture_has_the_weights_of_the_half(void **state)
+{
+    world *w = *state;
+    nst_settings s;
+    set(w, "style-weights", "1,1;/1:1,0;/2:0,1;/4:3,1;relu1_1:0,1");
+    s = resolve(w, true, 2);
+    nst_blend_halve(&s.blend);
+    assert_true(weight(w, &s, "relu2_1", 0, 0) == 0 && weight(w, &s, "relu2_1", 1, 0) == 0.75 && weight(w, &s, "relu2_1", 2, 0) == 0.5);
+    assert_true(weight(w, &s, "relu1_1", 0, 0) == 0);
+}
+
+static void bad_style_weights_are_named(void **state)
+{
+    world *w = *state;
+    static const struct { const char *value, *word; int32_t status; } bad[] = {
+        {"1,0;1,0", "everything else are given twice", NST_ERR_INVALID_ARG},
+        {"/2:1,0;/2:1,0", "of /2 are given twice", NST_ERR_INVALID_ARG},
+        {"relu1_1/2:1,0;1,1;relu1_1/2:0,1", "of relu1_1/2 are given twice", NST_ERR_INVALID_ARG},
+        {"relu9_1:1,0", "no layer 'relu9_1'", NST_ERR_NOT_FOUND}, {"1,0;/4:0,0", "of /4 are all zero", NST_ERR_INVALID_ARG},
+        {"1,0;relu1_1:1", "of relu1_1 has 1 numbers for 2 style", NST_ERR_INVALID_ARG},
+        {"1,0;relu1_1:1,2,3", "3 numbers", NST_ERR_INVALID_ARG},
+        {"relu1_1:1,0,1;1,0", "of relu1_1 has 3 numbers", NST_ERR_INVALID_ARG}, {"1;1", "1 numbers", NST_ERR_INVALID_ARG}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        nst_settings settings;
+        nst_error error = {""};
+        set(w, "style-weights", bad[i].value);
+        assert_int_equal(nst_settings_resolve(w->options, w->model, true, 2, &settings, &error), bad[i].status);
+        if (!strstr(error.text, bad[i].word) || !strstr(error.text, "style-weights")) fail_msg("%s: %s", bad[i].value, error.text);
+    }
+}
+
+/* Every style layer at every size has a group of its own, and the plain one. */
+static void as_many_groups_as_there_is_room_for(void **state)
+{
+    world *w = *state;
+    char text[8192] = "";
+    nst_settings s;
+    nst_error error = {""};
+    for (int i = 0; i < NST_MAX_BLENDS; i++) {
+        char group[64];
+        snprintf(group, sizeof group, "%s%s/%d:1,%d", i ? ";" : "", nst_model_layer_name(w->model, (uint32_t)i / 4), 1 << i % 4, i);
+        strcat(text, group);
+        if (i + 2 == NST_MAX_BLENDS) set(w, "style-weights", text);
+    }
+    s = resolve(w, true, 2);
+    assert_int_equal(s.blend.count, NST_MAX_BLENDS);
+    assert_true(weight(w, &s, "conv1_2", 2, 0) == 1.0 / 11 && weight(w, &s, "relu5_1", 0, 0) == 0.5);
+    set(w, "style-weights", text);
+    assert_int_equal(nst_settings_resolve(w->options, w->model, true, 2, &s, &error), NST_ERR_LIMIT);
+    assert_non_null(strstr(error.text, "style-weights"));
+    for (int i = 0; i < 17; i++) {
+        char group[16 + 2 * NST_MAX_STYLES];
+        snprintf(group, sizeof group, "%s%s:1", i ? ";" : "", nst_model_layer_name(w->model, (uint32_t)i));
+        for (int k = 1; k < NST_MAX_STYLES; k++) strcat(group, ",1");
+        if (i == 0) text[0] = '\0';
+        strcat(text, group);
+    }
+    set(w, "style-weights", text);
+    assert_int_equal(nst_settings_resolve(w->options, w->model, true, NST_MAX_STYLES, &s, &error), NST_ERR_LIMIT);
 }
 
 static void the_file_decides_where_options_do_not(void **state)
@@ -208,6 +321,11 @@ int main(void)
         in_world(layers_keep_their_order_and_weights),
         in_world(all_layers_at_once),
         in_world(style_weights_sum_to_one),
+        in_world(the_most_particular_style_weights_count),
+        in_world(start_colours_are_those_of_all_places),
+        in_world(a_halved_picture_has_the_weights_of_the_half),
+        in_world(bad_style_weights_are_named),
+        in_world(as_many_groups_as_there_is_room_for),
         in_world(the_file_decides_where_options_do_not),
         in_world(numbers_arrive),
     };

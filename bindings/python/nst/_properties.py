@@ -68,10 +68,18 @@ def to_text(entry: OptionInfo, value: Any) -> str:
     if entry.type == OptionType.BOOL:
         return "true" if value else "false"
     if entry.type in (OptionType.LAYERS, OptionType.FLOATS):
+        if entry.type == OptionType.FLOATS and isinstance(value, Mapping):
+            return ";".join("%s%s%s" % (place, ":" if place else "", _list(numbers)) for place, numbers in value.items())
         return _list(value if hasattr(value, "__iter__") else [value])
     if entry.type in (OptionType.INT, OptionType.FLOAT) and not isinstance(value, bool):
         return _number(value)
     raise TypeError("%s: a %s does not fit" % (entry.key, type(value).__name__))
+
+
+def _read_group(text: str) -> Tuple[str, Tuple[float, ...]]:
+    """"relu1_1/2:1,0" -> ("relu1_1/2", (1.0, 0.0)); without a place that is ""."""
+    place, _, numbers = text.rpartition(":")
+    return place.strip(), tuple(float(item) for item in numbers.split(","))
 
 
 def from_text(entry: OptionInfo, text: str) -> Any:
@@ -84,6 +92,8 @@ def from_text(entry: OptionInfo, text: str) -> Any:
         return float(text)
     if entry.type == OptionType.BOOL:
         return text == "true"
+    if entry.type == OptionType.FLOATS and (";" in text or ":" in text):
+        return dict(_read_group(group) for group in text.split(";"))
     if entry.type == OptionType.FLOATS:
         return tuple(float(item) for item in text.split(","))
     return text

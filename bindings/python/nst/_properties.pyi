@@ -1,6 +1,6 @@
 """Made by generate_stubs.py from the option table; do not edit."""
 from dataclasses import dataclass
-from typing import Any, Literal, Mapping, Optional, Sequence, Tuple, TypedDict, Union
+from typing import Any, Dict, Literal, Mapping, Optional, Sequence, Tuple, TypedDict, Union
 
 from ._raw import OptionChange, OptionType
 
@@ -27,7 +27,7 @@ def from_text(entry: OptionInfo, text: str) -> Any: ...
 def document(entry: OptionInfo) -> str: ...
 
 Layers = Union[str, Sequence[str], Mapping[str, Optional[float]]]
-Floats = Union[str, float, Sequence[float]]
+Floats = Union[str, float, Sequence[float], Mapping[str, Sequence[float]]]
 
 class RunOptionValues(TypedDict, total=False):
     strength: Optional[float]
@@ -203,8 +203,11 @@ class OptionProperties:
     @style_statistics.deleter
     def style_statistics(self) -> None: ...
     @property
-    def style_weights(self) -> Optional[Tuple[float, ...]]:
-        """How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given.
+    def style_weights(self) -> Optional[Union[Tuple[float, ...], Dict[str, Tuple[float, ...]]]]:
+        """How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given. Groups
+        separated by ';' may say where they apply: 'relu1_1:1,0' at that layer, '/4:0,1' where the picture is compared
+        at a quarter of its size (/1 is its own), 'relu4_1/2:0,1' at both; the most particular one counts. '1,0;/4:0,1'
+        takes large shapes of the second, strokes of the first.
 
         Default: auto.
         """
