@@ -10,11 +10,13 @@ const cli_flag cli_flags[FLAG_COUNT] = {
      "for sweep and weights)."},
     {"content", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose content the result should have."},
     {"style", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose style the result should have."},
-    {"content-mask", 0, CMD_STYLIZE | CMD_PHOTO, VALUE_FILE, "FILE", "", 0, 0,
-     "A map of the content's regions, of any size: each takes its style from the same region of --style-mask. Either every colour is a "
-     "region, or the maps are gray: white one region, black another, gray of both. --guide-mode inside keeps styles further apart."},
-    {"style-mask", 0, CMD_STYLIZE | CMD_PHOTO, VALUE_FILE, "FILE[,FILE...]", "", 0, 0, "The same of each style image, in their order."},
-    {"content-weights", 0, CMD_STYLIZE | CMD_PHOTO, VALUE_FILE, "FILE", "", 0, 0,
+    {"content-mask", 0, CMD_STYLIZE | CMD_PHOTO | CMD_SWEEP | CMD_TEXTURE, VALUE_FILE, "FILE", "", 0, 0,
+     "A map of the content's regions, for texture the output's, of any size: each takes its style from the same region of --style-mask. "
+     "Either every colour is a region, or the maps are gray: white one region, black another, gray of both. --guide-mode inside keeps "
+     "styles further apart."},
+    {"style-mask", 0, CMD_STYLIZE | CMD_PHOTO | CMD_SWEEP | CMD_TEXTURE, VALUE_FILE, "FILE[,FILE...]", "", 0, 0,
+     "The same of each style image, in their order."},
+    {"content-weights", 0, CMD_STYLIZE | CMD_PHOTO | CMD_SWEEP, VALUE_FILE, "FILE", "", 0, 0,
      "A gray map of where the content counts: in full where it is white, not at all where it is black."},
     {"weights", 'w', CMD_PICTURES | CMD_BENCH | CMD_MEASURE, VALUE_FILE, "FILE|NAME", "", 0, 0,
      "The network: a .safetensors, .pth or .h5 file, or a name: vgg19, vgg16, builtin, untrained. Without it $NST_WEIGHTS, then the "

@@ -47,6 +47,15 @@ const char **masks_inputs(const cli_masks *masks, const char *const *paths, int 
     return all;
 }
 
+int masks_check_run(const cli_masks *masks, const cli_args *args, cli_output *output)
+{
+    int count, code;
+    const char **inputs = masks_inputs(masks, args->arguments, args->argument_count, &count);
+    code = run_check(output, args, inputs, count);
+    free(inputs);
+    return code;
+}
+
 static int load(const cli_job *job, const char *path, nst_image **image)
 {
     int32_t status = nst_image_load(job->ctx, path, image);

@@ -2,7 +2,7 @@
 #ifndef NST_TOOLS_MASKS_H
 #define NST_TOOLS_MASKS_H
 
-#include "job.h"
+#include "run.h"
 
 typedef struct cli_masks {
     const char *content, *weights; /* NULL: not given */
@@ -17,6 +17,9 @@ void masks_close(cli_masks *masks);
 
 /* All files that are given: these, then those of the masks. To be freed; *total tells how many. */
 const char **masks_inputs(const cli_masks *masks, const char *const *paths, int count, int *total);
+
+/* run_check() with all of them. */
+int masks_check_run(const cli_masks *masks, const cli_args *args, cli_output *output);
 
 int masks_give(const cli_masks *masks, const cli_job *job, nst_targets *targets);
 

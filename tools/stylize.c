@@ -19,15 +19,6 @@ static int run_job(cli_job *job, const cli_masks *masks, const cli_output *outpu
     return code;
 }
 
-static int check(const cli_args *args, const cli_masks *masks, cli_output *output)
-{
-    int count, code;
-    const char **inputs = masks_inputs(masks, args->arguments, args->argument_count, &count);
-    code = run_check(output, args, inputs, count);
-    free(inputs);
-    return code;
-}
-
 static int paint(const cli_args *args, const cli_masks *masks, const cli_output *output)
 {
     cli_job job;
@@ -44,7 +35,7 @@ int cli_stylize(const cli_args *args)
     cli_masks masks;
     cli_output output;
     int code = masks_read(&masks, args, args->argument_count - 1);
-    if (code == CLI_OK) code = check(args, &masks, &output);
+    if (code == CLI_OK) code = masks_check_run(&masks, args, &output);
     if (code == CLI_OK) code = paint(args, &masks, &output);
     masks_close(&masks);
     return code;

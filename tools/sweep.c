@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "masks.h"
 #include "output.h"
 #include "report.h"
 #include "sheet.h"
@@ -21,6 +22,7 @@ typedef struct sweep_cell {
 
 typedef struct sweep_state {
     cli_job *job;
+    cli_masks masks;
     cli_vary vary;
     sweep_cell *cells;
     int columns, rows;
@@ -365,7 +367,8 @@ static int run_sweep(cli_job *job, sweep_state *sweep, const cli_output *output)
     int32_t status = nst_targets_new(job->model, job->images[0], job->images + 1, styles, &sweep->targets);
     int code, saved;
     if (status < 0) return cli_fail(status, nst_ctx_error(job->ctx));
-    code = check_cells(sweep);
+    code = masks_give(&sweep->masks, job, sweep->targets);
+    if (code == CLI_OK) code = check_cells(sweep);
     if (code != CLI_OK) return code;
     code = run_cells(sweep);
     for (int i = 0; i < sweep->vary.cell_count; i++)
@@ -375,15 +378,34 @@ static int run_sweep(cli_job *job, sweep_state *sweep, const cli_output *output)
     return saved != CLI_OK ? saved : code;
 }
 
-static int check_outputs(cli_output *output, const cli_args *args)
+static int check_outputs(cli_output *output, const cli_args *args, const cli_masks *masks)
 {
-    int code = output_prepare(output, args, true);
-    if (code == CLI_OK) code = output_check(output, args->arguments, args->argument_count);
+    int count, code = output_prepare(output, args, true);
+    const char **inputs = masks_inputs(masks, args->arguments, args->argument_count, &count);
+    if (code == CLI_OK) code = output_check(output, inputs, count);
     if (code == CLI_OK) {
         char *path = cli_sibling(output->path, "", ".json");
-        code = output_check_path(path, output->params.overwrite, args->arguments, args->argument_count);
+        code = output_check_path(path, output->params.overwrite, inputs, count);
         free(path);
     }
+    free(inputs);
+    return code;
+}
+
+static void make_cells(sweep_state *sweep)
+{
+    arrange(sweep);
+    sweep->cells = cli_alloc((size_t)sweep->vary.cell_count, sizeof *sweep->cells);
+    for (int i = 0; i < sweep->vary.cell_count; i++) sweep->cells[i].label = label_of(&sweep->vary, i);
+}
+
+/* What can be wrong without any file being read. */
+static int prepare_sweep(sweep_state *sweep, const cli_args *args, cli_output *output)
+{
+    int code = masks_read(&sweep->masks, args, args->argument_count - 1);
+    if (code == CLI_OK) code = check_outputs(output, args, &sweep->masks);
+    if (code == CLI_OK) code = vary_parse(&sweep->vary, args);
+    if (code == CLI_OK) make_cells(sweep);
     return code;
 }
 
@@ -400,25 +422,17 @@ static void clear_sweep(sweep_state *sweep)
     }
     free(sweep->cells);
     nst_targets_unref(sweep->targets);
+    masks_close(&sweep->masks);
     vary_clear(&sweep->vary);
 }
 
 int cli_sweep(const cli_args *args)
 {
-    cli_job job;
+    cli_job job = {.args = NULL};
     sweep_state sweep = {.job = &job};
     cli_output output;
-    int code = check_outputs(&output, args);
-    if (code != CLI_OK) return code;
-    code = vary_parse(&sweep.vary, args);
-    if (code != CLI_OK) {
-        vary_clear(&sweep.vary);
-        return code;
-    }
-    arrange(&sweep);
-    sweep.cells = cli_alloc((size_t)sweep.vary.cell_count, sizeof *sweep.cells);
-    for (int i = 0; i < sweep.vary.cell_count; i++) sweep.cells[i].label = label_of(&sweep.vary, i);
-    code = job_open(&job, args);
+    int code = prepare_sweep(&sweep, args, &output);
+    if (code == CLI_OK) code = job_open(&job, args);
     if (code == CLI_OK) code = job_load_images(&job, args->arguments, args->argument_count);
     if (code == CLI_OK) code = job_load_model(&job);
     if (code == CLI_OK) code = run_sweep(&job, &sweep, &output);

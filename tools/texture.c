@@ -1,6 +1,8 @@
 /* nst texture */
+#include <stdlib.h>
 #include <string.h>
 
+#include "masks.h"
 #include "run.h"
 
 static double longer_side(const nst_image *image)
@@ -47,12 +49,12 @@ static int choose_defaults(cli_job *job)
     return status < 0 ? cli_fail(status, nst_options_error(job->options)) : CLI_OK;
 }
 
-static int run_job(cli_job *job, const cli_output *output)
+static int run_job(cli_job *job, const cli_masks *masks, const cli_output *output)
 {
     nst_targets *targets = NULL;
     nst_session *session = NULL;
     int32_t status = nst_targets_new(job->model, NULL, job->images, (uint32_t)job->image_count, &targets);
-    int code = status < 0 ? cli_fail(status, nst_ctx_error(job->ctx)) : CLI_OK;
+    int code = status < 0 ? cli_fail(status, nst_ctx_error(job->ctx)) : masks_give(masks, job, targets);
     if (code == CLI_OK && !job->args->values[FLAG_RESUME]) code = choose_defaults(job);
     if (code == CLI_OK) code = run_open(job, targets, &session);
     if (code == CLI_OK && job->args->values[FLAG_ESTIMATE]) code = run_estimate(session);
@@ -64,14 +66,16 @@ static int run_job(cli_job *job, const cli_output *output)
 
 int cli_texture(const cli_args *args)
 {
-    cli_job job;
+    cli_job job = {.args = NULL};
+    cli_masks masks;
     cli_output output;
-    int code = run_check(&output, args, args->arguments, args->argument_count);
-    if (code != CLI_OK) return code;
-    code = job_open(&job, args);
+    int code = masks_read(&masks, args, args->argument_count);
+    if (code == CLI_OK) code = masks_check_run(&masks, args, &output);
+    if (code == CLI_OK) code = job_open(&job, args);
     if (code == CLI_OK) code = job_load_images(&job, args->arguments, args->argument_count);
     if (code == CLI_OK) code = job_load_model(&job);
-    if (code == CLI_OK) code = run_job(&job, &output);
+    if (code == CLI_OK) code = run_job(&job, &masks, &output);
+    masks_close(&masks);
     job_close(&job);
     return code;
 }

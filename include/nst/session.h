@@ -25,11 +25,12 @@ NST_API nst_targets *nst_targets_ref(nst_targets *targets);
 NST_API void nst_targets_unref(nst_targets *targets);
 
 /* Maps that divide images into regions: a region of the picture takes its style from the same region of the styles. `content_map` is the
- * picture's, style_maps[i] that of style image i, `count` the number of style images. Maps may have any size; they are stretched over their
- * image. Either each colour is a region, at most 16 (a pixel whose colour is none, from JPEG or smoothed edges, counts to the nearest
- * one), or all maps are gray: white is one region, black another, and gray belongs to both. A region that the content's map has and no
- * style's, and a map that has no clear regions, is NST_ERR_INVALID_ARG with the colour named; a style that lacks a region leaves it to the
- * others. Before any session is made from the targets, else NST_ERR_STATE; a second call replaces the first. Copied. */
+ * picture's (also where there is no content image), style_maps[i] that of style image i, `count` the number of style images. Maps may
+ * have any size; they are stretched over their image. Either each colour is a region, at most 16 (a pixel whose colour is none, from
+ * JPEG or smoothed edges, counts to the nearest one), or all maps are gray: white is one region, black another, and gray belongs to
+ * both. A region that the content's map has and no style's, and a map that has no clear regions, is NST_ERR_INVALID_ARG with the colour
+ * named; a style that lacks a region leaves it to the others. Before any session is made from the targets, else NST_ERR_STATE; a second
+ * call replaces the first. Copied. */
 NST_API int32_t nst_targets_set_guides(nst_targets *targets, nst_image *content_map, nst_image *const *style_maps, uint32_t count);
 /* Where the content counts: in full where the map is white, not at all where it is black. As above otherwise. What the option strength
  * measures is kept of the content as a whole. */

@@ -278,6 +278,29 @@ static void each_region_takes_its_own(void **state)
     }
 }
 
+/* Without a content the map is the output's: made with one map the texture fits that better than its mirror image. */
+static void a_texture_has_regions(void **state)
+{
+    world *w = *state;
+    nst_targets *targets[2] = {NULL, NULL};
+    double loss[2];
+    nst_session *session;
+    nst_image *picture;
+    vary_style(w);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(nst_targets_new(w->model, NULL, &w->style, 1, &targets[i]));
+        assert_ok(guide_with(w, targets[i], 17, 5, i ? blue_and_red : red_and_blue, red_and_blue));
+    }
+    session = new_session(w->ctx, targets[0], "width", "64", "height", "48", "iterations", "25", "init", "noise", NULL);
+    finish(session);
+    picture = image_of(session);
+    for (int i = 0; i < 2; i++) loss[i] = loss_of_picture(w->ctx, targets[i], picture, "width", "64", "height", "48", NULL);
+    assert_true(loss[0] < 0.2 * loss[1]);
+    nst_session_free(session);
+    nst_image_unref(picture);
+    for (int i = 0; i < 2; i++) nst_targets_unref(targets[i]);
+}
+
 /* A picture made from noise with the content's left half has that half, and not the other. */
 static void content_counts_where_its_map_is_white(void **state)
 {
@@ -354,6 +377,7 @@ int main(void)
         test_in_world(maps_come_before_sessions),
         test_in_world(maps_need_what_they_are_for),
         test_in_world(each_region_takes_its_own),
+        test_in_world(a_texture_has_regions),
         test_in_world(content_counts_where_its_map_is_white),
         test_in_world(maps_and_strength),
         test_in_world(checkpoints_know_their_maps),

@@ -179,6 +179,30 @@ class Pictures(Case):
         told = self.info(self.out)
         self.assertEqual((png_size(self.out), told["result"]["iterations"]), ((40, 24), 6))
 
+    def test_textures_of_regions(self):
+        """Masks have any size; each region is of the same region of the style, and a resumed run has to have the same ones."""
+        masks = [self.dir / f"mask{i}.png" for i in range(3)]
+        for mask, turned in zip(masks, (False, True, False)):
+            write_png(mask, 9, 7, lambda x, y: (255, 0, 0) if (x < 4) != turned else (0, 0, 255))
+        write_png(masks[2], 30, 8, lambda x, y: (255, 0, 0))
+        size = ("--width", "40", "--height", "24")
+        made = set()
+        for flags in ((), ("--content-mask", masks[0], "--style-mask", masks[0]), ("--content-mask", masks[0], "--style-mask", masks[1]),
+                      ("--content-mask", masks[2], "--style-mask", masks[1])):
+            self.texture(*size, *flags, "--checkpoint", "t.ckpt")
+            self.assertEqual(png_size(self.out), (40, 24))
+            made.add(self.out.read_bytes())
+        self.assertEqual(len(made), 4)
+        self.texture(*flags, "--iterations", "6", "--resume", "t.ckpt")
+        self.texture("--iterations", "6", "--resume", "t.ckpt", expect=3)
+        self.run_nst("texture", self.style, self.content, "-o", self.out, "--overwrite", *self.small, "--content-mask", masks[0],
+                     "--style-mask", f"{masks[0]},{masks[1]}")
+        for flags, says in ((("--content-mask", masks[0]), "belong together"), (("--content-weights", masks[0]), "does not take")):
+            self.assertIn(says, self.texture(*size, *flags, expect=2).stderr)
+        done = self.run_nst("texture", self.style, "-o", masks[0], "--overwrite", *self.small, "--content-mask", masks[0], "--style-mask",
+                            masks[0], expect=2)
+        self.assertIn("same file", done.stderr)
+
     def test_textures_refuse(self):
         self.assertIn("height is not given", self.texture("--width", "40", expect=2).stderr)
         self.assertIn("without a content image", self.stylize("--width", "40", "--height", "30", expect=2).stderr)

@@ -3,7 +3,7 @@ import json
 import signal
 import time
 
-from common import Case, finish, main, png_size, start
+from common import Case, finish, main, png_size, start, write_png
 
 
 class Sweep(Case):
@@ -72,6 +72,22 @@ class Sweep(Case):
         self.assertEqual([c["varied"]["style-weights"] for c in self.table()["cells"]], ["2;/2:1", "1;relu1_1:1"])
         self.assertEqual([c["options"]["style-weights"] for c in self.table()["cells"]], ["2;/2:1", "1;relu1_1:1"])
         self.assertIsNotNone(self.table()["cells"][1]["measures"]["held_out_style"])
+
+    def test_every_cell_has_the_masks(self):
+        halves, ramp = self.dir / "halves.png", self.dir / "ramp.png"
+        write_png(halves, 8, 8, lambda x, y: (255, 0, 0) if x < 4 else (0, 0, 255))
+        write_png(ramp, 16, 4, lambda x, y: (17 * x,) * 3)
+        masks = ("--content-mask", halves, "--style-mask", halves, "--content-weights", ramp)
+        losses = set()
+        for flags in ((), masks, masks[:4], masks[4:]):
+            self.sweep("--overwrite", "--vary", "alpha=1,25", *flags)
+            for cell in self.table()["cells"]:
+                self.run_nst(self.content, self.style, "-o", "one.png", "--overwrite", *self.small, *flags, "--alpha", cell["varied"]["alpha"])
+                self.assertEqual(self.info("one.png")["result"]["loss"], cell["loss"])
+                losses.add(cell["loss"])
+        self.assertEqual(len(losses), 8)
+        self.assertIn("belong together", self.sweep("--overwrite", "--vary", "alpha=1", "--content-mask", halves, expect=2).stderr)
+        self.assertIn("same file", self.sweep("-o", ramp, "--overwrite", "--vary", "alpha=1", "--content-weights", ramp, expect=2).stderr)
 
     def test_sizes_and_many_values(self):
         self.sweep("--vary", "size=16,32,40", "--style-layers", "relu2_1", "--content-layers", "relu2_2")
