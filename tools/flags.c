@@ -38,9 +38,9 @@ const cli_flag cli_flags[FLAG_COUNT] = {
      "Also save the picture every N iterations, beside the output as NAME_000123.png."},
     {"log", 0, CMD_RUNS, VALUE_FILE, "FILE", "", 0, 0,
      "Write one JSON object a line for every iteration: iteration, evaluations, scale, width, height, loss, content, style, tv, "
-     "layers, grad_norm, retention, content_weight, with a strength also strength, target and clamped, with photo photo_target, "
-     "photo_share and photo_weight, seconds. Losses are weighted. A layer that serves both losses is told apart as content:NAME "
-     "and style:NAME. With --resume the file is continued."},
+     "layers, grad_norm, retention, content_weight, style_left, style_incomplete, with a strength also strength, target and "
+     "clamped, with photo photo_target, photo_share and photo_weight, seconds. Losses are weighted. A layer that serves both "
+     "losses is told apart as content:NAME and style:NAME. With --resume the file is continued."},
     {"checkpoint", 0, CMD_RUNS, VALUE_FILE, "FILE", "", 0, 0,
      "Save the whole state of the run now and then, when interrupted and at the end, for --resume. A checkpoint that cannot "
      "be written during the run is a warning."},

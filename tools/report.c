@@ -58,6 +58,8 @@ void report_strength(json_writer *json, const nst_session *session)
     nst_session_get_strength(session, &info);
     jw_number(json, "retention", info.retention);
     jw_number(json, "content_weight", info.content_weight);
+    jw_number(json, "style_left", info.style_left);
+    jw_bool(json, "style_incomplete", info.style_incomplete != 0);
     if (!isnan(info.photo_target)) {
         jw_number(json, "photo_target", info.photo_target);
         jw_number(json, "photo_share", info.photo_share);

@@ -138,6 +138,16 @@ static void loop(run_state *run)
     say_progress_end();
 }
 
+/* What is held too firmly is known to the user alone. */
+static void warn_of_style(const run_state *run)
+{
+    nst_strength_info info;
+    NST_INIT(info);
+    if (nst_session_get_strength(run->session, &info) < 0 || !info.style_incomplete) return;
+    say_warning("the style was not reached, %.0f %% of the content's own style loss is left: %s, photo, laplacian, content-layers or masks "
+                "hold too much of the content", 100 * info.style_left, info.in_use ? "a low strength" : "alpha");
+}
+
 /* Why it ended, where that was not the plan. */
 static int explain_end(const run_state *run)
 {
@@ -150,6 +160,7 @@ static int explain_end(const run_state *run)
         say_error("interrupted after %u of %u iterations", now->iteration, now->iterations);
         return CLI_INTERRUPTED;
     }
+    warn_of_style(run);
     if (now->stop_reason == NST_STOP_TOLERANCE)
         say_note("stopped after %u of %u iterations: the loss fell by less than the tolerance", now->iteration, now->iterations);
     if (now->stop_reason == NST_STOP_CONVERGED)

@@ -94,7 +94,11 @@ typedef struct nst_strength_info {
     double photo_target; /* share of the picture's variation that no recolouring of the content explains, as wanted */
     double photo_share;  /* and of the latest iteration */
     double photo_weight; /* of the matting loss */
-    uint64_t reserved[2];
+    double style_left; /* style loss of the latest iteration, as a share of that of the content image as it is, at the last scale; NaN: not
+                          known, at other scales and without content or style */
+    uint32_t style_incomplete; /* 1: the run is over and more than a fifth is left, though it had 50 iterations and no strength up to 0.25
+                                  asked for that: weight, layers, maps, photo or a previous frame hold too much of the content */
+    uint32_t reserved0;
 } nst_strength_info;
 
 /* What a session takes. The parts are those of the moment at which most is held, and add up to `bytes`. */
@@ -169,7 +173,8 @@ NST_API int32_t nst_session_callback_result(const nst_session *session);
 NST_API void nst_session_cancel(nst_session *session);
 
 NST_API int32_t nst_session_get_progress(const nst_session *session, nst_progress *progress);
-/* What the option strength came to, and how much of the content is kept, which is measured with raw weights as well. */
+/* What the option strength came to, how much of the content is kept, and how near the style is, which are measured with raw weights as
+ * well. */
 NST_API int32_t nst_session_get_strength(const nst_session *session, nst_strength_info *info);
 /* Term `index` of the latest accepted iteration; NST_ERR_NOT_FOUND past the end. */
 NST_API int32_t nst_session_get_term(const nst_session *session, uint32_t index, nst_loss_term *term);

@@ -298,6 +298,8 @@ int32_t nst_session_get_strength(const nst_session *session, nst_strength_info *
     own.content_weight = session->settings.alpha;
     own.floor = s->floor > 0 ? s->floor : (double)NAN;
     tell_restraint(session, &own);
+    own.style_left = session->style_left;
+    own.style_incomplete = nst_session_style_incomplete(session);
     return nst_abi_write(info, &own, sizeof own, NST_STRENGTH_INFO_FIRST_SIZE);
 }
 

@@ -134,6 +134,14 @@ static void enter_restart(forecast *f, size_t picture)
     nst_ledger_give(&f->ledger, NST_FOR_IMAGES, picture);
 }
 
+static void enter_look_at_content(forecast *f, size_t scale, size_t picture)
+{
+    const nst_targets *targets = f->session->targets;
+    size_t width = f->schedule->scales[scale].width, height = f->schedule->scales[scale].height;
+    if (!nst_session_looks_at_content(targets, f->settings, f->schedule, scale)) return;
+    pass_through(&f->ledger, NST_FOR_IMAGES, picture + nst_picture_from_image_bytes(targets->content, width, height));
+}
+
 static int32_t open_scale(forecast *f, size_t scale)
 {
     size_t picture = nst_picture_bytes(f->schedule->scales[scale].width, f->schedule->scales[scale].height);
@@ -146,6 +154,7 @@ static int32_t open_scale(forecast *f, size_t scale)
     enter_start(f, scale);
     if (scale == 0) nst_ledger_take(ledger, NST_FOR_NETWORK, nst_network_bytes(&f->network, f->session->targets->model, f->kernels));
     status = nst_objective_foretell(&config, ledger, &f->idle, &f->size, f->error);
+    enter_look_at_content(f, scale, picture);
     nst_ledger_give(ledger, NST_FOR_IMAGES, picture); /* it becomes the optimiser's */
     nst_ledger_take(ledger, NST_FOR_OPTIMIZER, optimizer_bytes(f, scale));
     pass_through(ledger, NST_FOR_IMAGES, carry_bytes(f, scale));

@@ -477,9 +477,12 @@ static int32_t open_blank(nst_session *session, nst_error *error)
 /* Names and weights are the objective's; the values are what was saved. */
 static int32_t read_terms(nst_session *session, const nst_state_visitor *visitor)
 {
+    int32_t status;
     session->term_count = nst_objective_term_count(session->objective);
     for (size_t i = 0; i < session->term_count; i++) session->terms[i] = nst_objective_get_term(session->objective, i);
-    return visit_terms(session, visitor);
+    status = visit_terms(session, visitor);
+    nst_session_note_style(session);
+    return status;
 }
 
 static int32_t read_state(restoring *r, nst_session *session)

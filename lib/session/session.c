@@ -125,7 +125,7 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     status = options ? nst_options_copy(options, &session->options) : nst_options_new(targets->ctx, &session->options);
     if (status < 0) nst_fail_nomem(error, "options");
     else status = nst_session_resolve(session, session->options, &session->settings, &session->schedule, error);
-    session->retention = (double)NAN;
+    session->retention = session->content_style = session->style_left = (double)NAN;
     session->coarse_end = UINT32_MAX;
     session->kernels = nst_kernels_for((int)targets->ctx->level, session->settings.precision);
     if (status < 0) nst_session_destroy(session);
@@ -295,6 +295,7 @@ int32_t nst_session_open_scale(nst_session *session, nst_real **picture, nst_err
 {
     int32_t status = nst_session_prepare_network(session, error);
     if (status >= 0) status = make_objective(session, error);
+    if (status >= 0) status = nst_session_look_at_content(session, error);
     if (status >= 0) status = make_optimizer(session, picture, error);
     if (status < 0) nst_session_close_scale(session);
     return status;
@@ -342,6 +343,7 @@ static void take_terms(nst_session *session)
             session->terms[i] = nst_objective_get_term(session->objective, i);
             session->terms[i].value = entry->values[i];
         }
+        nst_session_note_style(session);
         return;
     }
 }
@@ -392,6 +394,11 @@ static nst_stop_reason scale_over(const nst_session *session)
     if (nst_strength_found(&session->strength) && session->scale == 0 && !last_scale(session)) return NST_STOP_ITERATIONS;
     if (nst_session_iterations_left(session) == 0) return session->early != NST_STOP_NONE ? session->early : NST_STOP_ITERATIONS;
     return NST_STOP_NONE;
+}
+
+nst_stop_reason nst_session_over(const nst_session *session)
+{
+    return session->optimizer && last_scale(session) ? scale_over(session) : NST_STOP_NONE;
 }
 
 static int32_t numeric_failure(nst_session *session)
@@ -556,12 +563,13 @@ typedef struct stand {
     nst_optimizer *optimizer;
     nst_pyramid *pyramid;
     uint32_t past_evaluations;
+    double content_style;
 } stand;
 
 static stand stand_of(const nst_session *session)
 {
     return (stand){session->settings, session->schedule, session->scale, session->objective, session->optimizer,
-                   session->pyramid, session->past_evaluations};
+                   session->pyramid, session->past_evaluations, session->content_style};
 }
 
 static void move_to(nst_session *session, const stand *to)
@@ -573,6 +581,7 @@ static void move_to(nst_session *session, const stand *to)
     session->optimizer = to->optimizer;
     session->pyramid = to->pyramid;
     session->past_evaluations = to->past_evaluations;
+    session->content_style = to->content_style;
 }
 
 typedef struct resampling {
@@ -602,7 +611,8 @@ static int32_t open_around(nst_session *session, const nst_optimizer *old, resam
 int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, const nst_schedule *schedule, size_t scale,
                            nst_error *error)
 {
-    stand old = stand_of(session), new = {*settings, *schedule, scale, NULL, NULL, NULL, nst_session_evaluations(session)};
+    stand old = stand_of(session), new = {*settings, *schedule, scale, NULL, NULL, NULL, nst_session_evaluations(session),
+                                          (double)NAN};
     resampling sizes = {session->ctx, nst_session_width(session), nst_session_height(session), schedule->scales[scale].width,
                         schedule->scales[scale].height, error};
     int32_t status;

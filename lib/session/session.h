@@ -1,5 +1,5 @@
-/* The session's inside, shared by session.c (the run), start.c (where pictures come from), change.c (options while it runs) and
- * checkpoint.c (save and resume). */
+/* The session's inside, shared by session.c (the run), start.c (where pictures come from), reached.c (how near the style is), change.c
+ * (options while it runs) and checkpoint.c (save and resume). */
 #ifndef NST_SESSION_INTERNAL_H
 #define NST_SESSION_INTERNAL_H
 
@@ -54,6 +54,8 @@ struct nst_session {
     nst_strength strength;
     nst_restraint restraint;
     double retention; /* of the latest accepted iteration; NaN: not measured */
+    double content_style; /* style loss of the content as it is, at the last scale, where beta is 1; NaN: not known */
+    double style_left;    /* share of that in the latest accepted iteration; NaN: not known */
     nst_stop_reason stop; /* as told to the caller */
     double seconds;
     int32_t callback_result;
@@ -111,6 +113,19 @@ int32_t nst_session_image(nst_session *session, nst_image **out);
 
 /* The network that the settings want: the one at work, or a new one. */
 int32_t nst_session_prepare_network(nst_session *session, nst_error *error);
+
+/* Why the last scale is done with the present picture; NONE: it is not, or there are further scales. */
+nst_stop_reason nst_session_over(const nst_session *session);
+
+/* reached.c */
+/* Whether the content is looked at when that scale is opened. */
+bool nst_session_looks_at_content(const nst_targets *targets, const nst_settings *settings, const nst_schedule *schedule, size_t scale);
+/* Learns content_style from the scale's objective, if it is the last one. */
+int32_t nst_session_look_at_content(nst_session *session, nst_error *error);
+/* Learns style_left from the terms. */
+void nst_session_note_style(nst_session *session);
+/* Whether the finished picture has far less of the style than was asked for. */
+bool nst_session_style_incomplete(const nst_session *session);
 
 /* start.c */
 /* The start picture (3, height, width) of the present scale. */

@@ -1,5 +1,7 @@
 /* The strength: one number keeps as much of the content with every pair, size, set of layers, pooling and network; and where it cannot it
  * says so. With the network in the library and the pictures of the examples. */
+#include <unistd.h>
+
 #include "support.h"
 
 #define PICTURES NST_SOURCE_ROOT "/docs/examples/pictures/"
@@ -122,6 +124,101 @@ static void raw_weights_go_round_it(void **state)
 }
 
 /* Where nothing is to be done nothing is done, and the knob says that it could not act. */
+/* A usual run leaves little of the content's style loss; one that holds the content by a raw weight or as a photograph leaves much, and
+ * says so; where little style was asked for it says nothing. */
+static void a_style_that_cannot_be_reached_is_told(void **state)
+{
+    static const struct { const char *key, *value; bool left, told; } cases[] = {
+        {"seed", "1", false, false}, {"alpha", "0.02", false, false}, {"alpha", "100", true, true}, {"photo", "1", true, true},
+        {"strength", "0", true, false}, {"iterations", "8", true, false}};
+    gallery *g = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        nst_strength_info info = run(open_run(g, g->scene, g->pattern, cases[i].key, cases[i].value, NULL));
+        if ((info.style_left > 0.2) != cases[i].left || info.style_incomplete != cases[i].told)
+            fail_msg("%s %s: %g left, %u", cases[i].key, cases[i].value, info.style_left, info.style_incomplete);
+    }
+}
+
+static double look_at(gallery *g, nst_image *picture, const char *beta)
+{
+    nst_session *session = open_run(g, picture, g->pattern, "init", "content", "alpha", "100", "beta", beta, "size", "150", "scales", "1",
+                                    NULL);
+    double style;
+    assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    style = progress_of(session).style;
+    assert_true(fabs(info_of(session).style_left - 1) < 1e-12); /* the start is the content */
+    nst_session_free(session);
+    return style;
+}
+
+/* It is the loss at the last scale, divided by that of the content there, whatever the weight; a resumed run knows it again. */
+static void what_is_left_is_a_share_of_the_contents_own(void **state)
+{
+    gallery *g = *state;
+    char path[] = "/tmp/nst-strength-XXXXXX";
+    nst_session *again, *session = open_run(g, g->scene, g->pattern, "alpha", "100", "size", "150", "scales", "2", "iterations", "60",
+                                            NULL);
+    nst_targets *targets = NULL;
+    nst_strength_info info;
+    double left;
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    for (uint32_t scale = 1; scale == 1; scale = progress_of(session).scale) {
+        assert_true(isnan(info_of(session).style_left));
+        assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    }
+    assert_int_equal(info_of(session).style_incomplete, 0); /* it is not over */
+    left = info_of(session).style_left;
+    assert_true(fabs(left - progress_of(session).style / look_at(g, g->scene, "1")) < 1e-12);
+    assert_true(fabs(look_at(g, g->scene, "3") / look_at(g, g->scene, "1") - 3) < 1e-9);
+    set(session, "beta", "2");
+    assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    left = info_of(session).style_left;
+    assert_true(fabs(left - progress_of(session).style / look_at(g, g->scene, "2")) < 1e-12);
+    assert_ok(nst_session_save(session, path));
+    assert_ok(nst_targets_new(g->model, g->scene, &g->pattern, 1, &targets));
+    assert_ok(nst_session_resume(targets, path, &again));
+    assert_true(info_of(again).style_left == left);
+    assert_int_equal(nst_session_run(session, NULL, NULL), NST_DONE);
+    info = run(again);
+    assert_true(info.style_left == info_of(session).style_left && info.style_incomplete && info_of(session).style_incomplete);
+    set(session, "iterations", "70");
+    assert_int_equal(info_of(session).style_incomplete, 0); /* nor is it any more */
+    nst_session_free(session);
+    nst_targets_unref(targets);
+    unlink(path);
+}
+
+/* A share of next to nothing is not much. */
+static void a_style_that_was_there_is_reached(void **state)
+{
+    gallery *g = *state;
+    nst_image *smaller = NULL;
+    nst_strength_info info;
+    assert_ok(nst_image_resize(g->scene, 200, 133, &smaller));
+    info = run(open_run(g, g->scene, smaller, "alpha", "100", NULL));
+    assert_true(info.style_left > 0.2 && !info.style_incomplete);
+    nst_image_unref(smaller);
+}
+
+static void without_content_or_style_nothing_is_left(void **state)
+{
+    gallery *g = *state;
+    nst_options *options = NULL;
+    assert_ok(nst_options_new(g->ctx, &options));
+    assert_ok(nst_options_set_str(options, "size", "64"));
+    assert_ok(nst_options_set_str(options, "iterations", "60"));
+    for (int kind = NST_RECONSTRUCT_CONTENT; kind <= NST_RECONSTRUCT_STYLE; kind++) {
+        nst_session *session = NULL;
+        nst_strength_info info;
+        assert_ok(nst_session_new_reconstruction(g->model, g->scene, kind, "relu2_1", options, &session));
+        info = run(session);
+        assert_true(isnan(info.style_left) && !info.style_incomplete);
+    }
+    nst_options_free(options);
+}
+
 static void content_that_is_the_style_stays(void **state)
 {
     gallery *g = *state;
@@ -305,7 +402,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_step_keeps_less_of_the_content), cmocka_unit_test(nothing_but_the_strength_decides),
-        cmocka_unit_test(raw_weights_go_round_it), cmocka_unit_test(content_that_is_the_style_stays),
+        cmocka_unit_test(raw_weights_go_round_it), cmocka_unit_test(a_style_that_cannot_be_reached_is_told),
+        cmocka_unit_test(what_is_left_is_a_share_of_the_contents_own), cmocka_unit_test(a_style_that_was_there_is_reached),
+        cmocka_unit_test(without_content_or_style_nothing_is_left), cmocka_unit_test(content_that_is_the_style_stays),
         cmocka_unit_test(odd_images_are_survived), cmocka_unit_test(it_can_be_moved_on_the_way),
         cmocka_unit_test(a_resumed_search_goes_on), cmocka_unit_test(the_dialect_can_change_on_the_way),
         cmocka_unit_test(iterations_can_be_added_after_a_search), cmocka_unit_test(a_plan_can_change_during_the_search),

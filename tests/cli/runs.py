@@ -7,7 +7,7 @@ import zlib
 from common import Case, finish, main, png_chunks, png_size, start, wait_for_lines, write_png
 
 RECORD = ["iteration", "evaluations", "scale", "width", "height", "loss", "content", "style", "tv", "layers", "grad_norm",
-          "retention", "content_weight", "seconds"]
+          "retention", "content_weight", "style_left", "style_incomplete", "seconds"]
 
 
 class Pictures(Case):
@@ -100,6 +100,23 @@ class Pictures(Case):
         done = self.run_nst(self.content, self.style, self.style, *end, "--content-mask", halves, "--style-mask", halves, expect=2)
         self.assertIn("1 files for 2", done.stderr)
         self.run_nst(self.content, self.style, "-o", red, "--overwrite", "--content-weights", red, *self.small, expect=2)
+
+    def test_a_style_that_is_not_reached_is_a_warning(self):
+        flags = ("--iterations", "60", "--scales", "1", "--log", "l.jsonl", "--quiet", "--overwrite")
+        done = self.stylize(*flags, "--alpha", "1000")
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+        self.assertRegex(done.stderr, r"warning: the style was not reached, \d+ % .* alpha, photo")
+        result = self.info(self.out)["result"]
+        self.assertTrue(result["style_incomplete"] and 0.2 < result["style_left"] < 1.1)
+        records = self.records("l.jsonl")
+        self.assertEqual([r["style_incomplete"] for r in records], [False] * 60 + [True])
+        self.assertEqual(records[-1]["style_left"], result["style_left"])
+        self.assertIn("style_incomplete", self.run_nst("info", self.out).stdout)
+        for more in (("--alpha", "0.001"), ("--strength", "0.2", "--photo", "1"), ("--alpha", "1000", "--iterations", "20")):
+            self.assertEqual(self.stylize(*flags, *more).stderr, "")
+            self.assertFalse(self.info(self.out)["result"]["style_incomplete"])
+        self.texture("--iterations", "60", "--quiet", "--size", "32")
+        self.assertIsNone(self.info(self.out)["result"]["style_left"])
 
     def test_standard_output_gets_the_picture_and_nothing_else(self):
         done = self.run_nst(self.content, self.style, "-o", "-", *self.small, binary=True)

@@ -101,6 +101,8 @@ class Running(TestCase):
         self.assertIsNone(raw.strength.strength)
         self.assertEqual((raw.strength.content_weight, raw.strength.clamped), (0.1, nst.Clamped.NOT))
         self.assertTrue(0 < raw.strength.retention <= 1)
+        self.assertTrue(raw.strength.style_left > 0)
+        self.assertFalse(raw.strength.style_incomplete)
         searched = small_session(strength=0.25)
         self.assertAlmostEqual(searched.strength.target, 0.9025)
         self.assertFalse(searched.strength.settled)

@@ -443,7 +443,9 @@ class nst_strength_info(Structure):
     photo_target: float
     photo_share: float
     photo_weight: float
-    reserved: Any
+    style_left: float
+    style_incomplete: int
+    reserved0: int
     _fields_ = [
         ("size", c_uint32),
         ("in_use", c_uint32),
@@ -457,7 +459,9 @@ class nst_strength_info(Structure):
         ("photo_target", c_double),
         ("photo_share", c_double),
         ("photo_weight", c_double),
-        ("reserved", c_uint64 * 2),
+        ("style_left", c_double),
+        ("style_incomplete", c_uint32),
+        ("reserved0", c_uint32),
     ]
 
 

@@ -84,6 +84,8 @@ class Strength:
     photo_target: Optional[float]  # share of the picture that no recolouring of the content explains, as the option photo wants it
     photo_share: Optional[float]  # and as it is; None: not known, or the option is not in use
     photo_weight: Optional[float]  # of the matting loss
+    style_left: Optional[float]  # share of the content's own style loss, at the last scale; None: not known
+    style_incomplete: bool  # the run is over, and more of that is left than was asked for: something holds too much of the content
 
 
 @dataclass(frozen=True)
@@ -395,7 +397,8 @@ class Session(Child):
             self._check(lib.nst_session_get_strength(self._handle, ctypes.byref(raw)))
         return Strength(strength=known(raw.strength), target=known(raw.target), retention=known(raw.retention),
                         content_weight=raw.content_weight, floor=known(raw.floor), clamped=Clamped(raw.clamped), settled=bool(raw.settled),
-                        photo_target=known(raw.photo_target), photo_share=known(raw.photo_share), photo_weight=known(raw.photo_weight))
+                        photo_target=known(raw.photo_target), photo_share=known(raw.photo_share), photo_weight=known(raw.photo_weight),
+                        style_left=known(raw.style_left), style_incomplete=bool(raw.style_incomplete))
 
     def estimate(self, probe: bool = False) -> Estimate:
         """What the session will take; with `probe`, evaluations of a small picture tell the seconds of an iteration."""
