@@ -248,17 +248,20 @@ static bool is_among(const nst_loss_term *term, const char *names)
     return strcmp(term->kind, "style") == 0 && strstr(names, name);
 }
 
-static nst_session *begun(const world *w, nst_targets *targets, const char *weights)
+static nst_session *begun(const world *w, nst_targets *targets, const char *statistics, const char *weights)
 {
-    nst_session *session = new_session(w->ctx, targets, "size", "256", "octaves", "3", "style-weights", weights, NULL);
+    nst_session *session = new_session(w->ctx, targets, "size", "256", "octaves", "3", "style-weights", weights, "style-statistics",
+                                       statistics, NULL);
     assert_int_equal(step(session), NST_CONTINUE);
     return session;
 }
 
 /* Each term has its target from the style that its layer and octave name, as if that were the only one. */
-static void check_blended_terms(const world *w, nst_targets *both, nst_targets *const alone[2], const char *weights, const char *of_second)
+static void check_blended_terms(const world *w, nst_targets *both, nst_targets *const alone[2], const char *statistics,
+                                const char *weights, const char *of_second)
 {
-    nst_session *blended = begun(w, both, weights), *each[2] = {begun(w, alone[0], "auto"), begun(w, alone[1], "auto")};
+    nst_session *blended = begun(w, both, statistics, weights);
+    nst_session *each[2] = {begun(w, alone[0], statistics, "auto"), begun(w, alone[1], statistics, "auto")};
     nst_loss_term term, own, other;
     uint32_t second = 0, index = 0;
     NST_INIT(term);
@@ -279,6 +282,7 @@ static void check_blended_terms(const world *w, nst_targets *both, nst_targets *
 
 static void styles_blend_by_layer_and_octave(void **state)
 {
+    static const char *const statistics[] = {"gram", "mean-std", "covariance", "shifted-gram", "wasserstein"};
     static const char *const cases[][2] = {
         {"1,0;relu1_1:0,1", " relu1_1 relu1_1/2 relu1_1/4 "},
         {"1,0;/4:0,1", " relu1_1/4 relu2_1/4 relu3_1/4 relu4_1/4 relu5_1/4 "},
@@ -288,9 +292,33 @@ static void styles_blend_by_layer_and_octave(void **state)
     nst_image *second = new_picture(w->ctx, 30, 30, 3, 9);
     nst_targets *one = new_targets(w, w->content, second, NULL), *both = new_targets(w, w->content, w->style, second);
     nst_targets *const alone[2] = {w->targets, one};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_blended_terms(w, both, alone, cases[i][0], cases[i][1]);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_blended_terms(w, both, alone, "gram", cases[i][0], cases[i][1]);
+    for (size_t i = 1; i < sizeof statistics / sizeof statistics[0]; i++)
+        check_blended_terms(w, both, alone, statistics[i], cases[1][0], cases[1][1]);
     nst_targets_unref(one);
     nst_targets_unref(both);
+    nst_image_unref(second);
+}
+
+/* Left and right are regions. */
+static nst_image *halves(const world *w)
+{
+    const float values[8 * 3] = {1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1};
+    return image_from(w->ctx, NST_FORMAT_F32, 4, 2, 3, values);
+}
+
+static void styles_with_regions_blend_so_too(void **state)
+{
+    world *w = *state;
+    nst_image *second = new_picture(w->ctx, 30, 30, 3, 9), *map = halves(w), *maps[2] = {map, map};
+    nst_targets *both = new_targets(w, w->content, w->style, second);
+    nst_targets *const alone[2] = {new_targets(w, w->content, w->style, NULL), new_targets(w, w->content, second, NULL)};
+    assert_ok(nst_targets_set_guides(both, map, maps, 2));
+    for (int i = 0; i < 2; i++) assert_ok(nst_targets_set_guides(alone[i], map, maps, 1));
+    check_blended_terms(w, both, alone, "gram", "1,0;relu2_1:0,1;relu3_1/2:0,1", " relu2_1 relu2_1/2 relu2_1/4 relu3_1/2 ");
+    for (int i = 0; i < 2; i++) nst_targets_unref(alone[i]);
+    nst_targets_unref(both);
+    nst_image_unref(map);
     nst_image_unref(second);
 }
 
@@ -692,6 +720,7 @@ int main(void)
         test_in_world(the_picture_read_is_the_iterate),
         test_in_world(styles_blend_by_their_weights),
         test_in_world(styles_blend_by_layer_and_octave),
+        test_in_world(styles_with_regions_blend_so_too),
         test_in_world(style_scale_sizes_the_style),
         test_in_world(without_a_content_the_shape_may_be_given),
         test_in_world(either_side_may_be_missing),
