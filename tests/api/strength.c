@@ -133,7 +133,7 @@ static void a_style_that_cannot_be_reached_is_told(void **state)
         {"strength", "0", true, false}, {"iterations", "8", true, false}};
     gallery *g = *state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        nst_strength_info info = run(open_run(g, g->scene, g->pattern, cases[i].key, cases[i].value, NULL));
+        nst_strength_info info = run(open_run(g, g->scene, g->pattern, "preset", "draft", cases[i].key, cases[i].value, NULL));
         if ((info.style_left > 0.2) != cases[i].left || info.style_incomplete != cases[i].told)
             fail_msg("%s %s: %g left, %u", cases[i].key, cases[i].value, info.style_left, info.style_incomplete);
     }
@@ -141,7 +141,7 @@ static void a_style_that_cannot_be_reached_is_told(void **state)
 
 static double look_at(gallery *g, nst_image *picture, const char *beta)
 {
-    nst_session *session = open_run(g, picture, g->pattern, "init", "content", "alpha", "100", "beta", beta, "size", "150", "scales", "1",
+    nst_session *session = open_run(g, picture, g->pattern, "init", "content", "alpha", "100", "beta", beta, "size", "96", "scales", "1",
                                     NULL);
     double style;
     assert_int_equal(nst_session_step(session), NST_CONTINUE);
@@ -156,7 +156,7 @@ static void what_is_left_is_a_share_of_the_contents_own(void **state)
 {
     gallery *g = *state;
     char path[] = "/tmp/nst-strength-XXXXXX";
-    nst_session *again, *session = open_run(g, g->scene, g->pattern, "alpha", "100", "size", "150", "scales", "2", "iterations", "60",
+    nst_session *again, *session = open_run(g, g->scene, g->pattern, "alpha", "100", "size", "96", "scales", "2", "iterations", "60",
                                             NULL);
     nst_targets *targets = NULL;
     nst_strength_info info;
