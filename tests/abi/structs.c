@@ -292,7 +292,7 @@ static const struct reserved {
     RESERVED("loss_term", nst_loss_term, reserved0),
     RESERVED("loss_term", nst_loss_term, reserved),
     RESERVED("estimate", nst_estimate, reserved),
-    RESERVED("strength_info", nst_strength_info, reserved),
+    RESERVED("strength_info", nst_strength_info, reserved0),
     RESERVED("measure_summary", nst_measure_summary, reserved),
     RESERVED("measure_layer", nst_measure_layer, reserved0),
     RESERVED("measure_layer", nst_measure_layer, reserved),

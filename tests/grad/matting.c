@@ -13,7 +13,7 @@
 #include "loss/loss.h"
 
 enum { LARGEST = 40 };
-static const double eps = 1e-7;
+static const double eps = 1e-5;
 static const nst_shape shapes[] = {{3, 3, 3}, {3, 3, 8}, {3, 7, 4}, {3, 5, 13}, {3, 12, 10}, {3, 40, 21}};
 
 static void run_backwards(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
