@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/real.h"
+#include "kernels/bins.h"
 #include "tensor/shape.h"
 
 /* How a kernel spreads work: run(user, job, data, count) calls job(data, i) for every i in [0, count) and returns when all are
@@ -130,6 +131,11 @@ typedef struct nst_kernels {
     /* The derivative of a function of these: grad += of_sums[c] + 2 of_squares[c] f over the region. */
     void (*moments_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
                              const nst_real *of_squares, const void *features, void *grad);
+    /* bins (C, NST_BINS) += what the values of every channel are over the region, each in its bin. */
+    void (*histogram)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, nst_bin *bins);
+    /* grad += constant + slope f over the region, by what the bin that f is in maps it to: maps (C, NST_BINS). */
+    void (*histogram_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_bin_map *maps, const void *features,
+                               void *grad);
     /* Non-zero: no value is infinite or NaN. */
     int (*all_finite)(const nst_exec *exec, nst_shape shape, const void *features);
 

@@ -45,6 +45,9 @@ void nst_reference_moments(const nst_exec *exec, nst_shape shape, nst_region reg
                            double *squares);
 void nst_reference_moments_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
                                     const nst_real *of_squares, const void *features, void *grad);
+void nst_reference_histogram(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, nst_bin *bins);
+void nst_reference_histogram_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_bin_map *maps,
+                                      const void *features, void *grad);
 int nst_reference_all_finite(const nst_exec *exec, nst_shape shape, const void *features);
 
 double nst_reference_dot(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b);
@@ -76,6 +79,7 @@ void nst_reference_adam_step(const nst_exec *exec, size_t n, const nst_adam *ste
     .difference_backward = nst_reference_difference_backward, .copy_region = nst_reference_copy_region,                    \
     .weigh = nst_reference_weigh, .weigh_backward = nst_reference_weigh_backward,                                          \
     .moments = nst_reference_moments, .moments_backward = nst_reference_moments_backward,                                  \
+    .histogram = nst_reference_histogram, .histogram_backward = nst_reference_histogram_backward,                          \
     .all_finite = nst_reference_all_finite, .dot = nst_reference_dot,                                                      \
     .axpy = nst_reference_axpy, .axpby = nst_reference_axpby, NST_REFERENCE_OPTIM_SLOTS,                       \
     .narrow_bytes = nst_reference_narrow_bytes

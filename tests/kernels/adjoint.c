@@ -246,6 +246,42 @@ static void test_moments(setting *s)
     free_all(high, low, zero, gradient);
 }
 
+/* Sum over the region of constant f + slope/2 f^2, by the bins' own numbers. */
+static double histogram_value(setting *s, const double *x, const nst_bin_map *lines)
+{
+    size_t count = s->c.shape.channels * NST_BINS;
+    nst_bin *bins = test_alloc(count * sizeof *bins);
+    void *f = imported(s, s->c.shape, x);
+    double value = 0;
+    s->k->histogram(&plain, s->c.shape, s->c.region, f, bins);
+    for (size_t i = 0; i < count; i++) value += (double)lines[i].constant * bins[i].sum + (double)lines[i].slope / 2 * bins[i].squares;
+    free_all(bins, f, NULL, NULL);
+    return value;
+}
+
+/* Quadratic as long as no value leaves its bin: they begin in the middles, and move by less than a 64th. */
+static void test_histogram(setting *s)
+{
+    size_t count = nst_shape_count(s->c.shape), bins = s->c.shape.channels * NST_BINS;
+    double *x = random_vector(s, count), *d = random_vector(s, count), *of = random_vector(s, 2 * bins);
+    nst_bin_map *lines = test_alloc(bins * sizeof *lines);
+    for (size_t i = 0; i < bins; i++) lines[i] = (nst_bin_map){(nst_real)of[2 * i], (nst_real)of[2 * i + 1]};
+    for (size_t i = 0; i < count; i++) {
+        size_t bin = nst_bin_of((nst_real)x[i]);
+        x[i] = (nst_bin_edge(bin) + nst_bin_edge(bin + 1)) / 2;
+        d[i] *= (nst_bin_edge(bin + 1) - nst_bin_edge(bin)) / 64;
+    }
+    double *high = moved(count, x, 0.5, d), *low = moved(count, x, -0.5, d), *zero = moved(count, x, -1, x);
+    double found = histogram_value(s, high, lines) - histogram_value(s, low, lines);
+    void *f = imported(s, s->c.shape, x), *g = imported(s, s->c.shape, zero);
+    s->k->histogram_backward(&plain, s->c.shape, s->c.region, lines, f, g);
+    double *gradient = exported(s, s->c.shape, g);
+    expect_equal(s, found, inner(count, d, gradient), 1e-11);
+    free_all(x, d, of, f);
+    free_all(high, low, zero, gradient);
+    free(lines);
+}
+
 /* <weigh x, y> = <x, weigh_backward y>: a target of the region's own shape, all of which is written. */
 static void test_weigh(setting *s)
 {
@@ -268,7 +304,7 @@ static const struct {
     const char *name;
     void (*run)(setting *s);
 } tests[] = {{"conv", test_conv}, {"pool", test_pool}, {"relu", test_relu}, {"gram", test_gram}, {"difference", test_difference},
-             {"moments", test_moments}, {"weigh", test_weigh}};
+             {"moments", test_moments}, {"histogram", test_histogram}, {"weigh", test_weigh}};
 
 int main(int argc, char **argv)
 {

@@ -284,6 +284,30 @@ static void regions_at(const nst_kernels *k)
     scratch_free(&s);
 }
 
+/* Two channels, a column of them: values of one bin and of others, zeros, either sign. */
+static void histogram_at(const nst_kernels *k)
+{
+    nst_shape shape = {2, 3, 2};
+    const nst_region column = {0, 3, 1, 2};
+    const int values[12] = {9, 4, 9, 4, 9, 0, 9, -1, 9, 1, 9, 100};
+    nst_bin *bins = test_alloc(2 * NST_BINS * sizeof *bins), *second = bins + NST_BINS;
+    nst_bin_map *lines = test_alloc(2 * NST_BINS * sizeof *lines);
+    features f, grad;
+    put(k, shape, values, &f);
+    put(k, shape, (int[12]){0}, &grad);
+    k->histogram(&plain, shape, column, f.storage, bins);
+    assert_true(bins[nst_bin_of(4)].count == 2 && bins[nst_bin_of(4)].sum == 8 && bins[nst_bin_of(4)].squares == 32);
+    assert_true(bins[NST_BIN_STEPS].count == 1 && bins[NST_BIN_STEPS].sum == 0 && bins[nst_bin_of(9)].count == 0);
+    assert_true(second[nst_bin_of(-1)].sum == -1 && second[nst_bin_of(1)].sum == 1 && second[nst_bin_of(100)].squares == 10000);
+    lines[nst_bin_of(4)] = (nst_bin_map){2, 3};
+    lines[NST_BIN_STEPS] = (nst_bin_map){7, 1};
+    lines[NST_BINS + nst_bin_of(-1)] = (nst_bin_map){5, 1};
+    k->histogram_backward(&plain, shape, column, lines, f.storage, grad.storage);
+    expect(k, shape, &grad, (double[]){0, 14, 0, 14, 0, 7, 0, 4, 0, 0, 0, 0}, 0);
+    free(bins);
+    free(lines);
+}
+
 /* A target of another size: what lies around the place stays, and the place is where the region is held against. */
 static void places_at(const nst_kernels *k)
 {
@@ -335,6 +359,26 @@ AT_EVERY_TABLE(nan)
 AT_EVERY_TABLE(infinity)
 AT_EVERY_TABLE(regions)
 AT_EVERY_TABLE(places)
+AT_EVERY_TABLE(histogram)
+
+/* Every bin begins at its edge, seen from zero; what lies beyond the last is in it. */
+static void test_bins(void **state)
+{
+    (void)state;
+    for (size_t step = 1; step <= NST_BIN_STEPS; step++) {
+        nst_real least = (nst_real)nst_bin_magnitude(step), below = least * (nst_real)(1 - 1e-6);
+        assert_int_equal(nst_bin_of(least), NST_BIN_STEPS + step);
+        assert_int_equal(nst_bin_of(-least), NST_BIN_STEPS - step);
+        assert_int_equal(nst_bin_of(below), NST_BIN_STEPS + step - 1);
+        assert_int_equal(nst_bin_of(-below), NST_BIN_STEPS - step + 1);
+        assert_true(nst_bin_edge(NST_BIN_STEPS + step) == (double)least && nst_bin_edge(NST_BIN_STEPS + 1 - step) == -(double)least);
+    }
+    assert_true(nst_bin_magnitude(1) == 1.0 / 65536 && nst_bin_edge(NST_BINS) == 65536 && nst_bin_edge(0) == -65536);
+    assert_true(nst_bin_of(0) == NST_BIN_STEPS && nst_bin_of(-(nst_real)0) == NST_BIN_STEPS);
+    assert_true(nst_bin_of((nst_real)1e30) == NST_BINS - 1 && nst_bin_of(-(nst_real)INFINITY) == 0);
+    assert_true(nst_bin_of((nst_real)NAN) == NST_BINS - 1 || nst_bin_of((nst_real)NAN) == 0);
+}
+
 AT_EVERY_TABLE(conv_pool)
 AT_EVERY_TABLE(double_sums)
 
@@ -355,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_conv),     cmocka_unit_test(test_reflect_one), cmocka_unit_test(test_pool),
         cmocka_unit_test(test_pool_scale), cmocka_unit_test(test_conv_pool), cmocka_unit_test(test_nan),
         cmocka_unit_test(test_infinity), cmocka_unit_test(test_regions),     cmocka_unit_test(test_places),
+        cmocka_unit_test(test_histogram), cmocka_unit_test(test_bins),
         cmocka_unit_test(test_double_sums), cmocka_unit_test(test_levels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,6 +212,11 @@ static size_t count_moments(const op_case *c)
     return 2 * c->shape.channels;
 }
 
+static size_t count_histogram(const op_case *c)
+{
+    return 3 * c->shape.channels * (NST_BIN_STEPS + 1);
+}
+
 static size_t terms_forward(const op_case *c)
 {
     return c->shape.channels * c->size * c->size + 2;
@@ -643,6 +648,46 @@ static void run_moments_backward(const nst_kernels *k, const nst_exec *exec, con
     guarded_free(c, &of_squares);
 }
 
+/* How far a bin is from the one around zero: the same for values and for their magnitudes. */
+static size_t steps_of(size_t bin)
+{
+    return bin > NST_BIN_STEPS ? bin - NST_BIN_STEPS : NST_BIN_STEPS - bin;
+}
+
+static void run_histogram(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    size_t count = c->shape.channels * NST_BINS;
+    guarded f = input(k, exec, c, c->shape, v->a), bins = guarded_new(c, count * sizeof(nst_bin), sizeof(double));
+    for (size_t i = 0; i < count; i++) ((nst_bin *)bins.data)[i] = (nst_bin){1, (double)i, 2};
+    k->histogram(exec, c->shape, c->region, f.data, bins.data);
+    memset(result, 0, count_histogram(c) * sizeof *result);
+    for (size_t i = 0; i < count; i++) {
+        const nst_bin *bin = (const nst_bin *)bins.data + i;
+        double *to = result + 3 * (i / NST_BINS * (NST_BIN_STEPS + 1) + steps_of(i % NST_BINS));
+        to[0] += bin->count;
+        to[1] += bin->sum;
+        to[2] += bin->squares;
+    }
+    guarded_free(c, &f);
+    guarded_free(c, &bins);
+}
+
+static void run_histogram_backward(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
+{
+    size_t count = c->shape.channels * NST_BINS;
+    guarded f = input(k, exec, c, c->shape, v->a), grad = features(k, exec, c, c->shape, v->b);
+    guarded lines = guarded_new(c, count * sizeof(nst_bin_map), sizeof(nst_real));
+    for (size_t i = 0; i < count && v->weight_count > 0; i++) {
+        size_t at = 7 * (i / NST_BINS) + steps_of(i % NST_BINS);
+        ((nst_bin_map *)lines.data)[i] = (nst_bin_map){v->weight[at % v->weight_count], v->weight[(3 * at + 1) % v->weight_count]};
+    }
+    guarded_freeze(&lines);
+    k->histogram_backward(exec, c->shape, c->region, lines.data, f.data, grad.data);
+    take(k, exec, c, c->shape, &grad, result);
+    guarded_free(c, &f);
+    guarded_free(c, &lines);
+}
+
 static void run_all_finite(const nst_kernels *k, const nst_exec *exec, const op_case *c, const op_values *v, double *result)
 {
     size_t count = nst_shape_count(c->shape), place = count ? (c->region.row0 * 31 + c->size * 7 + c->out_channels) % count : 0;
@@ -883,6 +928,8 @@ const test_op ops[] = {
     {SLOT(weigh_backward), count_in, run_weigh_backward, few, NULL, false, false},
     {SLOT(moments), count_moments, run_moments, terms_positions, NULL, true, false},
     {SLOT(moments_backward), count_in, run_moments_backward, few, NULL, false, false},
+    {SLOT(histogram), count_histogram, run_histogram, terms_positions, NULL, true, false},
+    {SLOT(histogram_backward), count_in, run_histogram_backward, few, NULL, false, false},
     {SLOT(all_finite), one, run_all_finite, NULL, NULL, false, false},
     {SLOT(dot), one, run_dot, terms_all, NULL, true, false},
     {SLOT(axpy), count_in, run_axpy, few, NULL, false, false},

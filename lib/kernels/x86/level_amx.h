@@ -45,6 +45,9 @@ void nst_amx_weigh_backward(const nst_exec *exec, nst_shape shape, nst_region re
 void nst_amx_moments(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums, double *squares);
 void nst_amx_moments_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
                               const nst_real *of_squares, const void *features, void *grad);
+void nst_amx_histogram(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, nst_bin *bins);
+void nst_amx_histogram_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_bin_map *maps, const void *features,
+                                void *grad);
 int nst_amx_all_finite(const nst_exec *exec, nst_shape shape, const void *features);
 
 /* All but the vectors of the optimisers. */
@@ -60,6 +63,7 @@ int nst_amx_all_finite(const nst_exec *exec, nst_shape shape, const void *featur
     .squared_difference = nst_amx_squared_difference, .difference_backward = nst_amx_difference_backward,                     \
     .weigh = nst_amx_weigh, .weigh_backward = nst_amx_weigh_backward,                                                         \
     .narrow_bytes = NULL, .copy_region = nst_amx_copy_region, .moments = nst_amx_moments,                                     \
+    .histogram = nst_amx_histogram, .histogram_backward = nst_amx_histogram_backward,                                         \
     .moments_backward = nst_amx_moments_backward, .all_finite = nst_amx_all_finite
 
 #endif

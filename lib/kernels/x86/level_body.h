@@ -41,6 +41,9 @@ void LEVEL(weigh_backward)(const nst_exec *exec, nst_shape shape, nst_region reg
 void LEVEL(moments)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, double *sums, double *squares);
 void LEVEL(moments_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *of_sums,
                              const nst_real *of_squares, const void *features, void *grad);
+void LEVEL(histogram)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, nst_bin *bins);
+void LEVEL(histogram_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_bin_map *maps, const void *features,
+                               void *grad);
 int LEVEL(all_finite)(const nst_exec *exec, nst_shape shape, const void *features);
 double LEVEL(dot)(const nst_exec *exec, size_t n, const nst_real *a, const nst_real *b);
 void LEVEL(axpy)(const nst_exec *exec, size_t n, nst_real alpha, const nst_real *x, nst_real *y);
@@ -70,5 +73,6 @@ void LEVEL(adam_step)(const nst_exec *exec, size_t n, const nst_adam *step, bool
     .weigh = nst_##level##_weigh, .weigh_backward = nst_##level##_weigh_backward,                                             \
     .copy_region = nst_##level##_copy_region, .moments = nst_##level##_moments,                                               \
     .moments_backward = nst_##level##_moments_backward, .all_finite = nst_##level##_all_finite,                               \
+    .histogram = nst_##level##_histogram, .histogram_backward = nst_##level##_histogram_backward,                             \
     .dot = nst_##level##_dot, .axpy = nst_##level##_axpy, .axpby = nst_##level##_axpby
 #endif

@@ -1,4 +1,4 @@
-/* What the bf16 level does value by value: the way from and to planes, copies, differences, moments, finiteness. */
+/* What the bf16 level does value by value: the way from and to planes, copies, differences, moments, histograms, finiteness. */
 #include "kernels/x86/level_amx.h"
 #include "kernels/parts.h"
 #include "kernels/x86/share_amx.h"
@@ -95,6 +95,8 @@ typedef struct region_task {
     const nst_real *weights;
     size_t pitch;
     double *sums, *squares;
+    nst_bin *bins;
+    const nst_bin_map *maps;
     uint32_t parts;
 } region_task;
 
@@ -304,6 +306,56 @@ void nst_amx_moments_backward(const nst_exec *exec, nst_shape shape, nst_region 
     region_task task = region_task_of(shape, region, features);
     task.of_sums = of_sums, task.of_squares = of_squares, task.to = grad;
     exec->run(exec->user, moments_rows_backward, &task, task.share.tasks);
+}
+
+static void histogram_half(void *data, uint32_t index)
+{
+    const region_task *t = data;
+    size_t block = t->fine ? 0 : index / 2, first = (size_t)index * 16, channels = nst_least(16, t->channels - first);
+    for (size_t row = 0; row < t->share.rows; row++) {
+        size_t at = nst_rows_at(&t->from, block, row, 0);
+        for (size_t column = 0; column < t->columns; column++, at++) {
+            float values[16];
+            v16_store(values, values_load(t->features + at * NST_BLOCK, index % 2, t->fine));
+            for (size_t k = 0; k < channels; k++) nst_bin_add(t->bins + (first + k) * NST_BINS, values[k]);
+        }
+    }
+}
+
+void nst_amx_histogram(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, nst_bin *bins)
+{
+    region_task task = region_task_of(shape, region, features);
+    task.bins = bins;
+    exec->run(exec->user, histogram_half, &task, (uint32_t)nst_ceil_div(shape.channels, 16));
+}
+
+/* A position's 16 channels from `first` on; surplus channels stay 0. */
+static void add_mapped(const region_task *t, size_t first, size_t at, unsigned half)
+{
+    float values[16], more[16] = {0};
+    v16 grad = values_load(t->to + at * NST_BLOCK, half, t->fine);
+    v16_store(values, values_load(t->features + at * NST_BLOCK, half, t->fine));
+    for (size_t k = 0; k < 16 && first + k < t->channels; k++) more[k] = nst_bin_mapped(t->maps + (first + k) * NST_BINS, values[k]);
+    values_store(t->to + at * NST_BLOCK, half, t->fine, v16_add(grad, v16_load(more)));
+}
+
+static void histogram_rows_backward(void *data, uint32_t index)
+{
+    const region_task *t = data;
+    size_t begin, end, block = nst_share_rows(&t->share, index, &begin, &end);
+    for (size_t row = begin; row < end; row++) {
+        size_t at = nst_rows_at(&t->from, block, row, 0);
+        for (size_t column = 0; column < t->columns; column++, at++)
+            for (unsigned half = 0; half < values_halves(t->fine); half++) add_mapped(t, block * NST_BLOCK + 16 * half, at, half);
+    }
+}
+
+void nst_amx_histogram_backward(const nst_exec *exec, nst_shape shape, nst_region region, const nst_bin_map *maps, const void *features,
+                                void *grad)
+{
+    region_task task = region_task_of(shape, region, features);
+    task.maps = maps, task.to = grad;
+    exec->run(exec->user, histogram_rows_backward, &task, task.share.tasks);
 }
 
 static void finite_part(void *data, uint32_t part)
