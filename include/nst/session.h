@@ -65,9 +65,9 @@ typedef struct nst_progress {
 typedef struct nst_loss_term {
     uint32_t size; /* sizeof(nst_loss_term) */
     uint32_t reserved0;
-    char kind[16];  /* "content", "style", "tv", "laplacian", "matting", "temporal" */
+    char kind[16];  /* "content", "style", "histogram", "tv", "laplacian", "matting", "temporal" */
     char layer[16]; /* "relu4_2", ... ; "relu4_2/2" of the picture at half its size; "pixels" for those on the picture itself */
-    double weight;  /* everything `value` was multiplied by except alpha, beta, tv, laplacian, temporal or the weight of photo */
+    double weight;  /* everything `value` was multiplied by except alpha, beta, histogram, tv, laplacian, temporal or the weight of photo */
     double value;   /* weighted: the terms add up to nst_progress.loss */
     uint64_t reserved[2];
 } nst_loss_term;

@@ -32,7 +32,7 @@ typedef struct nst_loss_tools {
 typedef struct nst_loss nst_loss;
 
 typedef struct nst_loss_class {
-    const char *kind; /* "content", "style", "tv", "laplacian", "matting", "temporal" */
+    const char *kind; /* "content", "style", "histogram", "tv", "laplacian", "matting", "temporal" */
 
     /* Bytes of a target's statistics and of the workspace that both ways need, for a layer of features (C, H, W) and tiles of it. */
     size_t (*target_bytes)(const nst_loss_tools *tools, nst_shape shape);
@@ -74,6 +74,8 @@ extern const nst_loss_class nst_loss_temporal;
 /* On styles: one of them compares features' statistics. */
 extern const nst_loss_class nst_loss_gram, nst_loss_guided, nst_loss_mean_std, nst_loss_covariance, nst_loss_shifted_gram,
     nst_loss_wasserstein;
+/* Beside these. */
+extern const nst_loss_class nst_loss_histogram;
 
 /* Of a content loss, after finish(): the centred cosine of F and P, Σ_c cov(F_c, P_c) / sqrt(Σ_c var F_c · Σ_c var P_c): how much of the
  * content is kept, whatever its contrast; NaN where either is flat. */

@@ -41,7 +41,7 @@ static void make_group(const nst_objective_config *config, size_t first, size_t 
     *g = (group){.config = config, .settings = *config->settings};
     g->settings.dialect = NST_DIALECT_NORMALISED;
     g->settings.alpha = g->settings.beta = 1;
-    g->settings.tv = g->settings.laplacian = 0;
+    g->settings.tv = g->settings.laplacian = g->settings.histogram = 0;
     g->settings.statistics = NST_STATISTICS_GRAM;
     choose(&config->settings->content, first, end, &g->settings.content);
     choose(&config->settings->style, first, end, &g->settings.style);

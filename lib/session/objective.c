@@ -76,6 +76,7 @@ static void list_losses(const nst_settings *settings, size_t octaves, loss_entry
     const loss_entry all[NST_LOSSES] = {
         {&nst_loss_content, OF_CONTENT, &settings->content, settings->alpha, 1, false},
         {style_class(settings), OF_STYLES, &settings->style, settings->beta, octaves, false},
+        {&nst_loss_histogram, OF_STYLES, &settings->histogram_layers, settings->histogram, 1, true},
         {&nst_loss_tv, OF_CONTENT, NULL, settings->tv, 1, false},
         {&nst_loss_laplacian, OF_CONTENT, NULL, settings->laplacian, 1, true},
         {&nst_loss_matting, OF_CONTENT, NULL, settings->matting, 1, true},

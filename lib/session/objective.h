@@ -6,7 +6,7 @@
 #include "session/settings.h"
 #include "session/targets.h"
 
-#define NST_LOSSES 6 /* kinds; objective.c lists them */
+#define NST_LOSSES 7 /* kinds; objective.c lists them */
 #define NST_MAX_TERMS ((NST_LOSSES + NST_MAX_OCTAVES - 1) * NST_MAX_LAYERS)
 
 typedef struct nst_objective nst_objective;

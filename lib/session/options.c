@@ -54,6 +54,11 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "What of the features at the style layers is shared with the style images: Gram matrices; means and deviations alone, which is the "
      "quickest and knows least; covariances and means; Gram matrices of features shifted by their mean activation; or the distance "
      "between normal distributions, which is slow where there are many channels (docs/objective.md).", 0, 0, {0}},
+    {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "histogram", "0", "", "", "objective",
+     "Weight of the histogram loss, which gives each channel of features the style's distribution of values, beside what style-statistics "
+     "compares (docs/objective.md). 0 does without; in the dialect normalised 0.3 is a little and 1 much.", 0, 1e30, {0}},
+    {ENTRY, NST_OPTION_LAYERS, NST_CHANGE_PLAN, SINCE_0_1, "histogram-layers", "relu1_1,relu4_1", "", "", "objective",
+     "Layers of the histogram loss, each with an optional weight.", 0, 1e30, {0}},
     {ENTRY, NST_OPTION_FLOATS, NST_CHANGE_PLAN, SINCE_0_1, "style-weights", "auto", "", "", "objective",
      "How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given. Groups separated by "
      "';' may say where they apply: 'relu1_1:1,0' at that layer, '/4:0,1' where the picture is compared at a quarter of its size (/1 is "

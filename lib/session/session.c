@@ -33,10 +33,25 @@ static void find_deepest(const nst_session *session, const nst_layer_choices *ch
     nst_topology_layer(&session->targets->model->weights, index, deepest);
 }
 
+/* Behind how many poolings its features are. */
+static int pools_of(const nst_layer *layer)
+{
+    return layer->pools + (layer->kind == NST_LAYER_POOL);
+}
+
+/* Of those at which features are held against a style's. */
+static void find_deepest_of_styles(const nst_session *session, const nst_settings *settings, nst_layer *deepest)
+{
+    nst_layer of_histograms;
+    find_deepest(session, &settings->style, deepest);
+    find_deepest(session, &settings->histogram_layers, &of_histograms);
+    if (pools_of(&of_histograms) > pools_of(deepest)) *deepest = of_histograms;
+}
+
 /* The layer must have at least one position. */
 static int32_t check_smallest(const char *what, const nst_layer *deepest, size_t width, size_t height, nst_error *error)
 {
-    size_t smallest = (size_t)1 << (deepest->pools + (deepest->kind == NST_LAYER_POOL));
+    size_t smallest = (size_t)1 << pools_of(deepest);
     if (width >= smallest && height >= smallest) return NST_OK;
     return nst_fail(error, NST_ERR_INVALID_ARG, "%s of %zux%zu is too small for layer %s, which needs at least %zux%zu", what, width,
                     height, deepest->name, smallest, smallest);
@@ -49,7 +64,7 @@ static int32_t check_picture(const nst_session *session, const nst_settings *set
     int32_t status = nst_image_check_size(session->ctx, schedule->scales[schedule->count - 1].width,
                                           schedule->scales[schedule->count - 1].height, error);
     find_deepest(session, &settings->content, &content);
-    find_deepest(session, &settings->style, &style);
+    find_deepest_of_styles(session, settings, &style);
     if (status >= 0) status = check_smallest(what, &content, schedule->scales[0].width, schedule->scales[0].height, error);
     if (status >= 0) status = check_smallest(what, &style, schedule->scales[0].width, schedule->scales[0].height, error);
     return status;
@@ -62,7 +77,7 @@ static int32_t check_style(const nst_session *session, const nst_settings *setti
     nst_layer deepest;
     size_t width, height, last = schedule->count - 1;
     int32_t status;
-    find_deepest(session, &settings->style, &deepest);
+    find_deepest_of_styles(session, settings, &deepest);
     nst_schedule_style_size(style, settings->style_scale, schedule->scales[0].width, schedule->scales[0].height, &width, &height);
     status = check_smallest("a style image", &deepest, width, height, &reason);
     nst_schedule_style_size(style, settings->style_scale, schedule->scales[last].width, schedule->scales[last].height, &width, &height);
@@ -77,7 +92,7 @@ static void choose_octaves(const nst_session *session, const nst_settings *setti
     find_deepest(session, &settings->style, &deepest);
     for (size_t i = 0; i < schedule->count && targets->style_count > 0; i++)
         schedule->scales[i].octaves = nst_schedule_octaves(
-            settings->octaves, deepest.pools + (deepest.kind == NST_LAYER_POOL), schedule->scales[i].width, schedule->scales[i].height,
+            settings->octaves, pools_of(&deepest), schedule->scales[i].width, schedule->scales[i].height,
             (const nst_image *const *)targets->styles, targets->style_count, settings->style_scale);
 }
 
@@ -85,6 +100,8 @@ static int32_t resolve_maps(const nst_targets *targets, nst_settings *settings, 
 {
     settings->guided = targets->guides && targets->style_count > 0;
     settings->weighted = targets->weights && targets->content;
+    if (settings->guided && settings->histogram != 0)
+        return nst_fail(error, NST_ERR_UNSUPPORTED, "histogram: with maps of regions there is no such loss, since it knows no regions");
     if (!settings->guided || settings->statistics == NST_STATISTICS_GRAM) return NST_OK;
     return nst_fail(error, NST_ERR_UNSUPPORTED, "style-statistics: with maps of regions there is only gram");
 }

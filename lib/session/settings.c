@@ -102,10 +102,14 @@ static int32_t resolve_layers(const nst_options *options, const nst_weights *wei
     int32_t status = NST_OK;
     if (has_content) status = parse_layers(options, NST_OPT_CONTENT_LAYERS, weights, &out->content, error);
     if (status >= 0 && style_count > 0) status = parse_layers(options, NST_OPT_STYLE_LAYERS, weights, &out->style, error);
+    if (status >= 0 && out->histogram != 0)
+        status = parse_layers(options, NST_OPT_HISTOGRAM_LAYERS, weights, &out->histogram_layers, error);
     default_layer_weights(out->dialect, &out->content);
     default_layer_weights(out->dialect, &out->style);
+    default_layer_weights(out->dialect, &out->histogram_layers);
     include_deepest(&out->content, &out->deepest);
     include_deepest(&out->style, &out->deepest);
+    include_deepest(&out->histogram_layers, &out->deepest);
     return status;
 }
 
@@ -227,6 +231,7 @@ static void resolve_weights(const nst_options *options, nst_settings *out)
     out->tv = number_or(options, NST_OPT_TV, out->network.preprocessing == NST_PREPROCESSING_CAFFE ? defaults.tv : 0);
     out->laplacian = nst_option_number(options, NST_OPT_LAPLACIAN);
     out->laplacian_pool = (size_t)nst_option_number(options, NST_OPT_LAPLACIAN_POOL);
+    out->histogram = nst_option_number(options, NST_OPT_HISTOGRAM);
     out->statistics = (nst_statistics)nst_option_number(options, NST_OPT_STYLE_STATISTICS);
     out->style_scale = nst_option_number(options, NST_OPT_STYLE_SCALE);
     out->inside = nst_option_number(options, NST_OPT_GUIDE_MODE) == 1;
@@ -344,6 +349,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     resolve_schedule(options, out);
     resolve_preconditioner(options, out);
     if (!has_content) out->laplacian = 0;
+    if (style_count == 0) out->histogram = 0;
     if (has_content) out->matting = matting_weight(nst_option_number(options, NST_OPT_PHOTO));
     out->photo = out->matting > 0 && out->dialect == NST_DIALECT_NORMALISED ? nst_option_number(options, NST_OPT_PHOTO) : 0;
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);

@@ -50,11 +50,12 @@ typedef struct nst_settings {
     double strength; /* NaN: alpha and beta are what they are */
     nst_statistics statistics;
     double alpha, beta, tv, laplacian;
+    double histogram; /* 0: there is no such loss */
     double matting; /* 0: there is no such loss */
     double photo;   /* that restraint holds the picture to; 0: matting stays what it is */
     double temporal; /* 0: no previous frame */
     bool from_previous; /* the start is the previous frame where it can be seen */
-    nst_layer_choices content, style; /* empty where there is no image for them */
+    nst_layer_choices content, style, histogram_layers; /* empty where there is no image or no loss for them */
     nst_blend blend; /* of the styles */
     double style_scale;
     bool guided, weighted; /* the targets have maps of regions; of the content's weights */

@@ -240,6 +240,10 @@ static void maps_need_what_they_are_for(void **state)
     nst_options_set_str(options, "init", "noise");
     assert_int_equal(nst_session_new(texture, options, NULL, &session), NST_ERR_UNSUPPORTED);
     assert_contains(nst_ctx_error(w->ctx), "gram");
+    nst_options_set_str(options, "style-statistics", "gram");
+    nst_options_set_str(options, "histogram", "1");
+    assert_int_equal(nst_session_new(texture, options, NULL, &session), NST_ERR_UNSUPPORTED);
+    assert_contains(nst_ctx_error(w->ctx), "histogram");
     nst_options_free(options);
     session = new_session(w->ctx, texture, "init", "noise", NULL);
     finish(session);

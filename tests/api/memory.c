@@ -127,6 +127,10 @@ static const situation situations[] = {
     {120, 90, 3, 2, "{\"size\": 150, \"iterations\": 2, \"colour\": \"match\"}"},
     {700, 900, 4, 1, "{\"size\": 40, \"iterations\": 1, \"colour\": \"keep\", \"optimizer\": \"adam\"}"},
     {700, 900, 3, 1, "{\"size\": 40, \"iterations\": 1, \"colour\": \"luminance\", \"style-layers\": \"relu1_1\"}"},
+    {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 2, \"histogram\": 1}"},
+    {120, 90, 3, 3, "{\"size\": 160, \"iterations\": 4, \"scales\": 2, \"octaves\": 2, \"histogram\": 1, "
+                    "\"histogram-layers\": \"conv1_1,relu2_2,relu5_1\"}"},
+    {0, 0, 0, 2, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\", \"histogram\": 2}"},
     {0, 0, 0, 1, "{\"width\": 64, \"height\": 170, \"iterations\": 2, \"init\": \"noise\", \"scales\": 2}"},
     {0, 0, 0, 2, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\"}"},
     {150, 150, 3, 0, "{\"size\": 150, \"iterations\": 2, \"init\": \"gray\"}"},
@@ -198,9 +202,12 @@ static void limits_are_kept(void **state)
         {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 4, \"scales\": 3, \"history\": 5}"},
         {120, 90, 3, 2, "{\"size\": 400, \"iterations\": 2, \"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_1,relu2_1\"}"},
     };
-    static const situation deep = {
-        120, 90, 3, 1, "{\"size\": 700, \"scales\": 2, \"iterations\": 2, \"optimizer\": \"adam\", \"style-scale\": 1.5, "
-                       "\"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_1,relu2_2\"}"};
+    static const situation deep[] = {
+        {120, 90, 3, 1, "{\"size\": 700, \"scales\": 2, \"iterations\": 2, \"optimizer\": \"adam\", \"style-scale\": 1.5, "
+                        "\"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_1,relu2_2\"}"},
+        {120, 90, 3, 2, "{\"size\": 700, \"iterations\": 2, \"optimizer\": \"adam\", \"histogram\": 1, \"histogram-layers\": "
+                        "\"relu1_1,relu2_2\", \"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_1\"}"},
+    };
     static const unsigned least[] = {75, 85, 75}; /* percent of what it takes without a limit */
     outcome free;
     (void)state;
@@ -208,11 +215,13 @@ static void limits_are_kept(void **state)
         free = run(&limited[i], false, 0);
         for (unsigned percent = 95; percent >= least[i]; percent -= 10) check_limit(&limited[i], &free, percent);
     }
-    free = run(&deep, false, 0);
-    for (unsigned percent = 95; percent >= 85; percent -= 10) {
-        outcome held = check_limit(&deep, &free, percent);
-        assert_true(held.estimate.tiles > 1);
-        assert_true(fabs(held.loss - free.loss) <= 1e-4 * free.loss);
+    for (int i = 0; i < 2; i++) {
+        free = run(&deep[i], false, 0);
+        for (unsigned percent = 95; percent >= 85; percent -= 10) {
+            outcome held = check_limit(&deep[i], &free, percent);
+            assert_true(held.estimate.tiles > 1);
+            assert_true(fabs(held.loss - free.loss) <= 1e-4 * free.loss);
+        }
     }
 }
 

@@ -458,6 +458,56 @@ static void laplacian_is_a_term(void **state)
     nst_targets_unref(texture);
 }
 
+static uint32_t terms_of_kind(nst_session *session, const char *kind, double *value)
+{
+    nst_loss_term term;
+    uint32_t count = 0;
+    NST_INIT(term);
+    *value = 0;
+    for (uint32_t i = 0; i < progress_of(session).terms; i++) {
+        assert_ok(nst_session_get_term(session, i, &term));
+        if (strcmp(term.kind, kind) != 0) continue;
+        assert_true(term.value > 0 && strchr(term.layer, '/') == NULL); /* of the picture itself alone */
+        *value += term.value;
+        count++;
+    }
+    return count;
+}
+
+/* The histogram loss is there when it is asked for, beside any statistics, octaves and scales, and where there are styles; with a weight it
+ * falls. */
+static void histogram_is_a_term(void **state)
+{
+    world *w = *state;
+    nst_targets *content = NULL, *both = new_targets(w, w->content, w->style, w->style);
+    nst_session *session = new_session(w->ctx, both, "histogram", "1", "octaves", "2", "scales", "2", "style-weights", "1,3",
+                                       "style-statistics", "mean-std", "dialect", "normalised", "init", "noise", "iterations", "12",
+                                       "alpha", "0.01", "style-layers", "relu1_1,relu3_1", "histogram-layers", "relu1_1,relu2_2", NULL);
+    nst_session *without;
+    double first, last;
+    assert_ok(nst_targets_new(w->model, w->content, NULL, 0, &content));
+    without = new_session(w->ctx, content, "histogram", "1", "init", "noise", NULL);
+    assert_int_equal(step(session), NST_CONTINUE);
+    assert_int_equal(terms_of_kind(session, "histogram", &first), 2);
+    finish(session);
+    assert_int_equal(terms_of_kind(session, "histogram", &last), 2);
+    assert_true(last < first);
+    set(session, "histogram-layers", "relu3_1:0.5");
+    set(session, "iterations", "16");
+    finish(session);
+    assert_int_equal(terms_of_kind(session, "histogram", &last), 1);
+    set(session, "histogram", "0");
+    set(session, "iterations", "20");
+    finish(session);
+    assert_int_equal(terms_of_kind(session, "histogram", &last), 0);
+    finish(without);
+    assert_int_equal(terms_of_kind(without, "histogram", &last), 0);
+    nst_session_free(session);
+    nst_session_free(without);
+    nst_targets_unref(content);
+    nst_targets_unref(both);
+}
+
 /* A loss that is not wanted is not there, and one that needs a content image is not there without. */
 static void photo_is_a_term(void **state)
 {
@@ -727,6 +777,7 @@ int main(void)
         test_in_world(reconstructions_have_one_kind_of_loss),
         test_in_world(terms_name_their_layers),
         test_in_world(laplacian_is_a_term),
+        test_in_world(histogram_is_a_term),
         test_in_world(photo_is_a_term),
         test_in_world(finished_pictures_are_filtered),
         test_in_world(sizes),

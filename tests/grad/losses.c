@@ -247,12 +247,14 @@ static const struct {
     const nst_loss_class *class;
     double (*formula)(nst_dialect dialect, const double *f, const double *s); /* NULL: in a test of its own */
 } statistics[] = {
+    {&nst_loss_histogram, NULL},
     {&nst_loss_mean_std, mean_std_by_formula},
     {&nst_loss_covariance, covariance_by_formula},
     {&nst_loss_shifted_gram, shifted_gram_by_formula},
     {&nst_loss_wasserstein, NULL},
 };
-enum { STATISTICS = sizeof statistics / sizeof statistics[0] };
+/* The first holds its match still: differences of its value are nearly its gradient, but not quite. */
+enum { STATISTICS = sizeof statistics / sizeof statistics[0], FIRST_SMOOTH = 1 };
 
 /* As activations are: not centred. */
 static void fill_positive(double *values, size_t count, uint64_t seed)
@@ -267,7 +269,7 @@ static void statistics_of_styles(void **state)
     (void)state;
     fill_positive(features, N, 12);
     fill_positive(target, C * TARGET_M, 13);
-    for (size_t i = 0; i < STATISTICS; i++)
+    for (size_t i = FIRST_SMOOTH; i < STATISTICS; i++)
         for (size_t d = 0; d < 4; d++) {
             nst_loss loss = open_loss(statistics[i].class, dialects[d], target_shape, target, shape);
             double value = nst_loss_evaluate(&loss, features);
@@ -388,6 +390,217 @@ static void wasserstein_of_singular_covariances(void **state)
     assert_true(fabs(nst_loss_evaluate(&loss, s)) < 1e-12);
     nst_loss_differentiate(&loss, s, gradient);
     for (int i = 0; i < C * 4; i++) assert_true(fabs(gradient[i]) < 1e-7);
+    close_loss(&loss);
+}
+
+/* ---- histograms ---- */
+
+enum { MANY_H = 40, MANY_W = 50, MANY = MANY_H * MANY_W, STYLE_H = 36, STYLE_W = 45, STYLE_M = STYLE_H * STYLE_W };
+static const nst_shape many = {C, MANY_H, MANY_W}, many_of_style = {C, STYLE_H, STYLE_W};
+
+/* Of several degrees of magnitude; with `positive` half of them 0. */
+static void fill_features(double *values, size_t count, uint64_t seed, double mean, bool positive)
+{
+    fill(values, count, seed);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (values[i] + mean) * pow(10, (double)(i * C / count) - 2);
+        if (positive) values[i] = fmax(values[i], 0);
+    }
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double first = *(const double *)a, second = *(const double *)b;
+    return (first > second) - (first < second);
+}
+
+/* Of sorted features: what stands in the place of each, a mean where the style has other numbers of them. */
+static void match_sorted(const double *style, double *match)
+{
+    size_t at = 0, left = MANY; /* a feature of the picture takes STYLE_M parts, one of the style has MANY */
+    for (size_t i = 0; i < MANY; i++) {
+        double sum = 0;
+        for (size_t wanted = STYLE_M; wanted > 0;) {
+            size_t part = wanted < left ? wanted : left;
+            sum += (double)part * style[at];
+            wanted -= part;
+            left -= part;
+            if (left == 0) at++, left = MANY;
+        }
+        match[i] = sum / STYLE_M;
+    }
+}
+
+/* Features that are equal go to one place, the mean. */
+static double histogram_by_sorting(const double *f, const double *s)
+{
+    double sum = 0;
+    for (int c = 0; c < C; c++) {
+        double own[MANY], style[STYLE_M], match[MANY];
+        memcpy(own, f + c * MANY, sizeof own);
+        memcpy(style, s + c * STYLE_M, sizeof style);
+        qsort(own, MANY, sizeof *own, by_value);
+        qsort(style, STYLE_M, sizeof *style, by_value);
+        match_sorted(style, match);
+        for (size_t i = 0, end; i < MANY; i = end) {
+            double mean = 0;
+            for (end = i; end < MANY && own[end] == own[i]; end++) mean += match[end];
+            mean /= (double)(end - i);
+            sum += (double)(end - i) * pow(own[i] - mean, 2) / MANY;
+        }
+    }
+    return sum;
+}
+
+static double power_of_style(const double *s)
+{
+    double sum = 0;
+    for (int i = 0; i < C * STYLE_M; i++) sum += s[i] * s[i] / STYLE_M;
+    return sum;
+}
+
+static const struct {
+    double mean;
+    bool positive;
+} kinds[] = {{0.2, false}, {0.2, true}, {3, true}};
+
+static void histogram_is_that_of_sorted_features(void **state)
+{
+    static double f[C * MANY], s[C * STYLE_M];
+    (void)state;
+    for (size_t kind = 0; kind < 3; kind++)
+        for (size_t d = 0; d < 4; d++) {
+            double value, wanted;
+            nst_loss loss;
+            fill_features(f, C * MANY, 30, kinds[kind].mean, kinds[kind].positive);
+            fill_features(s, C * STYLE_M, 31, 0.7, kinds[kind].positive);
+            loss = open_loss(&nst_loss_histogram, dialects[d], many_of_style, s, many);
+            value = nst_loss_evaluate(&loss, f);
+            wanted = 0.7 * first_by_dialect(dialects[d], histogram_by_sorting(f, s), power_of_style(s));
+            if (getenv("NST_TEST_VERBOSE")) print_message("%.9g, by sorting %.9g\n", value, wanted);
+            assert_true(fabs(value - wanted) <= 0.005 * wanted);
+            close_loss(&loss);
+        }
+}
+
+/* What a feature is drawn to, by the gradient. */
+static void read_match(nst_loss *loss, const double *f, double *match)
+{
+    nst_loss_evaluate(loss, f);
+    memset(match, 0, C * MANY * sizeof *match);
+    nst_loss_differentiate(loss, f, match);
+    for (int i = 0; i < C * MANY; i++) match[i] = f[i] - match[i] * MANY / (2 * loss->weight * loss->factor);
+}
+
+static double held_value(const nst_loss *loss, const double *f, const double *match)
+{
+    double sum = 0;
+    for (int i = 0; i < C * MANY; i++) sum += pow(f[i] - match[i], 2) / MANY;
+    return loss->weight * loss->factor * sum;
+}
+
+/* The value is that of the match that the gradient knows; the match never falls, and its mean is the style's. */
+static void histogram_match_is_one(void **state)
+{
+    static double f[C * MANY], s[C * STYLE_M], match[C * MANY], gradient[C * MANY], pairs[MANY][2];
+    (void)state;
+    for (size_t kind = 0; kind < 3; kind++) {
+        nst_loss loss;
+        fill_features(f, C * MANY, 32, kinds[kind].mean, kinds[kind].positive);
+        fill_features(s, C * STYLE_M, 33, 0.7, kinds[kind].positive);
+        loss = open_loss(&nst_loss_histogram, NST_DIALECT_NORMALISED, many_of_style, s, many);
+        read_match(&loss, f, match);
+        assert_true(fabs(held_value(&loss, f, match) - loss.value) <= 1e-12 * loss.value);
+        memset(gradient, 0, sizeof gradient);
+        nst_loss_differentiate(&loss, f, gradient);
+        for (int i = 0; i < C * MANY; i++) {
+            double step = 0.01, each = loss.weight * loss.factor / MANY;
+            double up = each * pow(f[i] + step - match[i], 2), down = each * pow(f[i] - step - match[i], 2);
+            assert_true(fabs((up - down) / (2 * step) - gradient[i]) <= 1e-9 * fabs(gradient[i]) + 1e-12);
+        }
+        for (int c = 0; c < C; c++) {
+            double mean = 0, wanted = mean_of(s, STYLE_M, c);
+            for (int i = 0; i < MANY; i++) {
+                pairs[i][0] = f[c * MANY + i];
+                pairs[i][1] = match[c * MANY + i];
+                mean += pairs[i][1] / MANY;
+            }
+            assert_true(fabs(mean - wanted) <= 1e-9 * sqrt(gram_entry(s, STYLE_M, c, c)));
+            qsort(pairs, MANY, sizeof *pairs, by_value);
+            for (int i = 1; i < MANY; i++) assert_true(pairs[i][1] >= pairs[i - 1][1] - 1e-9 * fabs(wanted));
+        }
+        close_loss(&loss);
+    }
+}
+
+/* To first order the match does not change: the gradient is nearly the value's own. */
+static void histogram_gradient_is_the_values(void **state)
+{
+    static double f[C * MANY], s[C * STYLE_M], gradient[C * MANY], moved[C * MANY];
+    (void)state;
+    for (size_t kind = 0; kind < 3; kind++) {
+        double slope = 0, up, down;
+        nst_loss loss;
+        fill_features(f, C * MANY, 34, kinds[kind].mean, kinds[kind].positive);
+        fill_features(s, C * STYLE_M, 35, 0.7, kinds[kind].positive);
+        loss = open_loss(&nst_loss_histogram, NST_DIALECT_NORMALISED, many_of_style, s, many);
+        nst_loss_evaluate(&loss, f);
+        memset(gradient, 0, sizeof gradient);
+        nst_loss_differentiate(&loss, f, gradient);
+        for (int i = 0; i < C * MANY; i++) {
+            double drawn = MANY / (2 * loss.weight * loss.factor) * gradient[i];
+            if (kinds[kind].positive && f[i] <= 0.02 * fabs(drawn)) gradient[i] = 0; /* as the ReLU stops it: zeros stay, none is added */
+            slope += gradient[i] * gradient[i];
+        }
+        for (int i = 0; i < C * MANY; i++) moved[i] = f[i] + 0.02 * MANY / (2 * loss.weight * loss.factor) * gradient[i];
+        up = nst_loss_evaluate(&loss, moved);
+        for (int i = 0; i < C * MANY; i++) moved[i] = f[i] - 0.02 * MANY / (2 * loss.weight * loss.factor) * gradient[i];
+        down = nst_loss_evaluate(&loss, moved);
+        slope *= 0.04 * MANY / (2 * loss.weight * loss.factor);
+        if (getenv("NST_TEST_VERBOSE")) print_message("%.6g, by the gradient %.6g\n", up - down, slope);
+        assert_true(fabs(up - down - slope) <= 0.02 * slope);
+        close_loss(&loss);
+    }
+}
+
+/* Also where there are twice as many positions, and where values lie outside all bins. */
+static void histogram_of_the_style_itself(void **state)
+{
+    static double s[C * STYLE_M], twice[2 * C * STYLE_M], gradient[2 * C * STYLE_M];
+    const nst_shape doubled = {C, 2 * STYLE_H, STYLE_W};
+    (void)state;
+    fill_features(s, C * STYLE_M, 36, 0.2, true);
+    s[0] = 1e6, s[1] = 1e9, s[STYLE_M] = -1e7;
+    for (int i = 0; i < 2 * C * STYLE_M; i++) twice[i] = s[i / (2 * STYLE_M) * STYLE_M + i % STYLE_M];
+    for (int both = 0; both < 2; both++) {
+        nst_loss loss = open_loss(&nst_loss_histogram, NST_DIALECT_NORMALISED, many_of_style, s, both ? doubled : many_of_style);
+        double power = power_of_style(s);
+        assert_true(nst_loss_evaluate(&loss, both ? twice : s) <= 1e-20);
+        memset(gradient, 0, sizeof gradient);
+        nst_loss_differentiate(&loss, both ? twice : s, gradient);
+        for (int i = 0; i < C * STYLE_M; i++) assert_true(fabs(gradient[i]) <= 1e-12 / sqrt(power));
+        close_loss(&loss);
+    }
+}
+
+/* One value against another, however they lie in bins; nothing against something, and a number that is none. */
+static void histogram_of_one_value(void **state)
+{
+    double f[4] = {0, 0, 0, 0}, s[4] = {5, 5, 5, 5}, gradient[4] = {0};
+    const nst_shape one = {1, 2, 2};
+    nst_loss loss = open_loss(&nst_loss_histogram, NST_DIALECT_GATYS_CODE, one, s, one);
+    (void)state;
+    assert_close(nst_loss_evaluate(&loss, f), 0.7 * 25);
+    nst_loss_differentiate(&loss, f, gradient);
+    for (int i = 0; i < 4; i++) assert_close(gradient[i], -0.7 * 2 * 5 / 4);
+    for (int i = 0; i < 4; i++) f[i] = -1e9;
+    assert_close(nst_loss_evaluate(&loss, f), 0.7 * pow(1e9 + 5, 2));
+    f[0] = (double)NAN;
+    assert_true(isnan(nst_loss_evaluate(&loss, f)));
+    close_loss(&loss);
+    for (int i = 0; i < 4; i++) s[i] = 0, f[i] = 3;
+    loss = open_loss(&nst_loss_histogram, NST_DIALECT_NORMALISED, one, s, one);
+    assert_close(nst_loss_evaluate(&loss, f), 0.7 * 9);
     close_loss(&loss);
 }
 
@@ -665,6 +878,11 @@ int main(void)
         cmocka_unit_test(wasserstein_of_diagonal_covariances),
         cmocka_unit_test(wasserstein_of_two_channels),
         cmocka_unit_test(wasserstein_of_singular_covariances),
+        cmocka_unit_test(histogram_is_that_of_sorted_features),
+        cmocka_unit_test(histogram_match_is_one),
+        cmocka_unit_test(histogram_gradient_is_the_values),
+        cmocka_unit_test(histogram_of_the_style_itself),
+        cmocka_unit_test(histogram_of_one_value),
         cmocka_unit_test(total_variation),
         cmocka_unit_test(laplacian),
         cmocka_unit_test(matting),

@@ -219,6 +219,7 @@ static const char *const settings[] = {
     "{\"style-statistics\": \"covariance\", \"dialect\": \"normalised\"}",
     "{\"style-statistics\": \"shifted-gram\", \"dialect\": \"normalised\"}",
     "{\"style-statistics\": \"wasserstein\", \"dialect\": \"normalised\"}",
+    "{\"histogram\": 0.5, \"histogram-layers\": \"relu1_1,conv2_2,relu4_1\", \"dialect\": \"normalised\"}",
     "{\"guide-mode\": \"simple\", \"dialect\": \"normalised\"}",
     "{\"guide-mode\": \"inside\", \"dialect\": \"neural-style\"}",
 };
