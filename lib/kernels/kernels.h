@@ -133,7 +133,7 @@ typedef struct nst_kernels {
                              const nst_real *of_squares, const void *features, void *grad);
     /* bins (C, NST_BINS) += what the values of every channel are over the region, each in its bin. */
     void (*histogram)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, nst_bin *bins);
-    /* grad += constant + slope f over the region, by what the bin that f is in maps it to: maps (C, NST_BINS). */
+    /* grad += constant + slope f over the region, both of the bin that f lies in: maps (C, NST_BINS). */
     void (*histogram_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_bin_map *maps, const void *features,
                                void *grad);
     /* Non-zero: no value is infinite or NaN. */
