@@ -41,6 +41,8 @@ class RunOptionValues(TypedDict, total=False):
     content_layers: Optional[Layers]
     style_layers: Optional[Layers]
     style_statistics: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]]
+    histogram: Optional[float]
+    histogram_layers: Optional[Layers]
     style_weights: Optional[Floats]
     style_scale: Optional[float]
     guide_mode: Optional[Literal["simple", "inside"]]
@@ -202,6 +204,28 @@ class OptionProperties:
     def style_statistics(self, value: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]]) -> None: ...
     @style_statistics.deleter
     def style_statistics(self) -> None: ...
+    @property
+    def histogram(self) -> float:
+        """Weight of the histogram loss, which gives each channel of features the style's distribution of values, beside
+        what style-statistics compares (docs/objective.md). 0 does without; in the dialect normalised 0.3 is a little
+        and 1 much.
+
+        Default: 0. From 0 to 1e+30.
+        """
+    @histogram.setter
+    def histogram(self, value: Optional[float]) -> None: ...
+    @histogram.deleter
+    def histogram(self) -> None: ...
+    @property
+    def histogram_layers(self) -> str:
+        """Layers of the histogram loss, each with an optional weight.
+
+        Default: relu1_1,relu4_1.
+        """
+    @histogram_layers.setter
+    def histogram_layers(self, value: Optional[Layers]) -> None: ...
+    @histogram_layers.deleter
+    def histogram_layers(self) -> None: ...
     @property
     def style_weights(self) -> Optional[Union[Tuple[float, ...], Dict[str, Tuple[float, ...]]]]:
         """How several style images are blended, one number each; they are scaled to sum to 1. Equal when not given. Groups
