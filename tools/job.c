@@ -112,6 +112,19 @@ static int read_params(cli_job *job, const char *path)
     return cli_exit_code(status);
 }
 
+static bool is_set_by_flag(const cli_args *args, const char *key)
+{
+    for (int i = 0; i < args->setting_count; i++)
+        if (strcmp(args->settings[i].key, key) == 0) return true;
+    return false;
+}
+
+/* A strength chooses alpha by itself: where it is given, a default of that is none. */
+static bool gives_way(const cli_args *args, const char *key)
+{
+    return strcmp(key, "alpha") == 0 && is_set_by_flag(args, "strength");
+}
+
 /* A checkpoint's own options stand where those of a command would. */
 static int apply_defaults(cli_job *job)
 {
@@ -119,7 +132,7 @@ static int apply_defaults(cli_job *job)
     int code = CLI_OK;
     if (!defaults || job->args->values[FLAG_RESUME]) return CLI_OK;
     for (; (*defaults)[0] && code == CLI_OK; defaults++)
-        code = job_set_option(job->options, (*defaults)[0], (*defaults)[1], &job->init_path);
+        if (!gives_way(job->args, (*defaults)[0])) code = job_set_option(job->options, (*defaults)[0], (*defaults)[1], &job->init_path);
     return code;
 }
 

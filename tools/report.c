@@ -34,6 +34,15 @@ void report_layers(json_writer *json, const nst_session *session)
     jw_close(json, '}');
 }
 
+double report_sum(const nst_session *session, const char *kind)
+{
+    nst_loss_term term;
+    double sum = 0;
+    for (uint32_t i = 0; get_term(session, i, &term); i++)
+        if (strcmp(term.kind, kind) == 0) sum += term.value;
+    return sum;
+}
+
 const char *report_stop_name(int32_t reason)
 {
     switch (reason) {

@@ -5,6 +5,8 @@
 #include "job.h"
 #include "json.h"
 
+/* The weighted losses of a kind ("style", "matting", ...), summed. */
+double report_sum(const nst_session *session, const char *kind);
 /* "layers": {name: weighted loss}. A layer of both losses appears as content:NAME and style:NAME. */
 void report_layers(json_writer *json, const nst_session *session);
 /* iterations, evaluations, losses, layers, size, why it stopped. */

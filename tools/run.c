@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -148,6 +149,17 @@ static void warn_of_style(const run_state *run)
                 "hold too much of the content", 100 * info.style_left, info.in_use ? "a low strength" : "alpha");
 }
 
+/* The search did not come to its end: too few iterations, as a rule. */
+static void warn_of_retention(const run_state *run)
+{
+    nst_strength_info info;
+    NST_INIT(info);
+    if (nst_session_get_strength(run->session, &info) < 0 || !info.in_use || info.clamped != NST_CLAMPED_NOT) return;
+    if (fabs(info.retention - info.target) > 0.05)
+        say_warning("%.2f of the content is kept where strength %g asks for %.2f; more iterations bring it nearer", info.retention,
+                    info.strength, info.target);
+}
+
 /* Why it ended, where that was not the plan. */
 static int explain_end(const run_state *run)
 {
@@ -161,6 +173,7 @@ static int explain_end(const run_state *run)
         return CLI_INTERRUPTED;
     }
     warn_of_style(run);
+    warn_of_retention(run);
     if (now->stop_reason == NST_STOP_TOLERANCE)
         say_note("stopped after %u of %u iterations: the loss fell by less than the tolerance", now->iteration, now->iterations);
     if (now->stop_reason == NST_STOP_CONVERGED)
@@ -168,15 +181,29 @@ static int explain_end(const run_state *run)
     return CLI_OK;
 }
 
+/* The losses behind a sum, without those that are not there: "content 0.05, style 0.03, matting 0.02". */
+static void list_losses(const nst_session *session, char *text, size_t capacity)
+{
+    static const char *const kinds[] = {"content", "style", "histogram", "tv", "laplacian", "matting", "temporal"};
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        double sum = report_sum(session, kinds[k]);
+        if (sum != 0 && length < capacity)
+            length += (size_t)snprintf(text + length, capacity - length, "%s%s %.4g", length ? ", " : "", kinds[k], sum);
+    }
+}
+
 static int save_result(const run_state *run)
 {
     nst_image *image = take_picture(run);
+    char losses[256];
+    list_losses(run->session, losses, sizeof losses);
     int code = image ? output_save(run->output, run->job->ctx, image) : CLI_ERROR;
     if (code == CLI_OK)
-        say_note("%s%s%ux%u, %u iterations, loss %.6g (content %.4g, style %.4g, tv %.4g), %.1f s",
+        say_note("%s%s%ux%u, %u iterations, loss %.6g (%s), %.1f s",
                  run->output->to_stdout ? "" : run->output->path, run->output->to_stdout ? "" : ": ", run->progress.width,
-                 run->progress.height, run->progress.iteration, run->progress.loss, run->progress.content, run->progress.style,
-                 run->progress.tv, run->progress.seconds);
+                 run->progress.height, run->progress.iteration, run->progress.loss, losses, run->progress.seconds);
     nst_image_unref(image);
     return code;
 }

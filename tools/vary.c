@@ -8,7 +8,7 @@
 static const char *separator_of(const nst_option_info *info, const char *values)
 {
     bool list = info->type == NST_OPTION_LAYERS || info->type == NST_OPTION_FLOATS;
-    if (info->type == NST_OPTION_FLOATS && strchr(values, '|')) return "|";
+    if (info->type == NST_OPTION_FLOATS && (strchr(values, '|') || strchr(values, ':'))) return "|";
     return list || strchr(values, ';') ? ";" : ",";
 }
 

@@ -73,6 +73,7 @@ int main(int argc, char **argv)
     if (status >= 0) status = nst_image_save(result, argv[3], &params);
     if (status < 0) {
         const char *sentence = session ? nst_session_error(session) : "";
+        if (!*sentence && options) sentence = nst_options_error(options);
         fprintf(stderr, "%s\n", *sentence ? sentence : nst_ctx_error(ctx));
     }
 

@@ -138,7 +138,10 @@ int main(int argc, char **argv)
     if (status >= 0) status = nst_options_new(f.ctx, &f.options);
     if (status >= 0 && argc > 4) status = nst_options_from_json(f.options, argv[4], strlen(argv[4]));
     for (uint32_t frame = 0; frame < FRAMES && status >= 0; frame++) status = make_frame(&f, frame, argv[3]);
-    if (status < 0) fprintf(stderr, "%s: %s\n", nst_status_name(status), nst_ctx_error(f.ctx));
+    if (status < 0) {
+        const char *sentence = f.options ? nst_options_error(f.options) : "";
+        fprintf(stderr, "%s: %s\n", nst_status_name(status), *sentence ? sentence : nst_ctx_error(f.ctx));
+    }
 
     nst_options_free(f.options);
     nst_image_unref(f.last);

@@ -96,8 +96,8 @@ typedef struct nst_strength_info {
     double photo_weight; /* of the matting loss */
     double style_left; /* style loss of the latest iteration, as a share of that of the content image as it is, at the last scale; NaN: not
                           known, at other scales and without content or style */
-    uint32_t style_incomplete; /* 1: the run is over and more than a fifth is left, though it had 50 iterations and no strength up to 0.25
-                                  asked for that: weight, layers, maps, photo or a previous frame hold too much of the content */
+    uint32_t style_incomplete; /* 1: the run is over and more than 0.3 is left, though it had 50 iterations and no strength up to 0.25 asked
+                                  for that: weight, layers, maps, photo or a previous frame hold too much of the content */
     uint32_t reserved0;
 } nst_strength_info;
 

@@ -278,7 +278,7 @@ static void tell_restraint(const nst_session *session, nst_strength_info *info)
 {
     bool in_use = session->settings.photo > 0;
     info->photo_target = in_use ? nst_restraint_target(session->settings.photo) : (double)NAN;
-    info->photo_share = in_use ? nst_session_matting_share(session) : (double)NAN;
+    info->photo_share = in_use ? session->matting_share : (double)NAN;
     info->photo_weight = in_use ? session->settings.matting : (double)NAN;
 }
 

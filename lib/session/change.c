@@ -35,6 +35,7 @@ static void take_over(nst_session *session, nst_option_id id, const nst_settings
     nst_session_take_weights(session);
     session->schedule = *schedule;
     if (session->optimizer) nst_optimizer_configure(session->optimizer, &settings->optim);
+    if (id == NST_OPT_ITERATIONS && session->optimizer) nst_session_follow(session);
     if (id == NST_OPT_TOLERANCE && session->early == NST_STOP_TOLERANCE) session->early = NST_STOP_NONE;
 }
 
@@ -71,7 +72,7 @@ static size_t matching_scale(const nst_session *session, const nst_schedule *sch
 static void carry_strength(nst_session *session, nst_settings *settings, const nst_schedule *schedule, size_t scale)
 {
     nst_strength *s = &session->strength;
-    bool searching = s->phase == NST_STRENGTH_PROBE || s->phase == NST_STRENGTH_SEARCH;
+    bool searching = nst_strength_searching(s);
     uint32_t planned = schedule->scales[scale].iterations, done = session->scale_iteration;
     follow_strength(session, settings);
     if (s->phase == NST_STRENGTH_OFF) return;
@@ -82,13 +83,11 @@ static void carry_strength(nst_session *session, nst_settings *settings, const n
 }
 
 /* The weight that was found stays, where the share that is wanted does. */
-static void carry_restraint(nst_session *session, nst_settings *settings, const nst_schedule *schedule, size_t scale)
+static void carry_restraint(nst_session *session, nst_settings *settings)
 {
     nst_restraint *r = &session->restraint;
-    uint32_t planned = schedule->scales[scale].iterations, done = session->scale_iteration;
     if (settings->photo != session->settings.photo)
         nst_restraint_begin(r, settings->photo, settings->matting);
-    nst_restraint_follow(r, done, planned > done ? planned - done : 0);
     if (r->target > 0) settings->matting = r->weight;
 }
 
@@ -104,10 +103,13 @@ static int32_t replan(nst_session *session, nst_error *error)
     if (status < 0) return status;
     scale = matching_scale(session, &schedule);
     carry_strength(session, &settings, &schedule, scale);
-    carry_restraint(session, &settings, &schedule, scale);
+    carry_restraint(session, &settings);
     session->start_over_pending = false;
     status = nst_session_reopen(session, &settings, &schedule, scale, error);
-    if (status >= 0) return status;
+    if (status >= 0) {
+        nst_session_follow(session);
+        return status;
+    }
     session->strength = before;
     session->restraint = held;
     session->start_over_pending = pending;

@@ -66,8 +66,9 @@ static int32_t visit_restraint(nst_session *session, const nst_state_visitor *vi
     int32_t status = nst_visit_count(visitor, "session/restraint_mark", NST_RESTRAINT_MARKS, &r->mark);
     if (status >= 0) status = nst_visit_count(visitor, "session/restraint_from", UINT32_MAX, &r->from);
     if (status >= 0) status = nst_visit_count(visitor, "session/restraint_length", UINT32_MAX, &r->length);
-    if (status >= 0) status = visitor->scalar(visitor->user, "session/restraint_target", &r->target);
+    if (status >= 0) status = nst_visit_count(visitor, "session/restraint_latest", UINT32_MAX, &r->latest);
     if (status >= 0) status = visitor->scalar(visitor->user, "session/restraint_weight", &r->weight);
+    if (status >= 0) nst_restraint_restore(r, session->settings.photo);
     return status;
 }
 
@@ -482,6 +483,7 @@ static int32_t read_terms(nst_session *session, const nst_state_visitor *visitor
     for (size_t i = 0; i < session->term_count; i++) session->terms[i] = nst_objective_get_term(session->objective, i);
     status = visit_terms(session, visitor);
     nst_session_note_style(session);
+    nst_session_note_share(session);
     return status;
 }
 

@@ -323,8 +323,12 @@ int32_t nst_guides_new(nst_ctx *ctx, const nst_image *content, nst_image *const 
 
 int32_t nst_guides_new_weights(nst_ctx *ctx, const nst_image *map, nst_guides **out, nst_error *error)
 {
-    nst_guides *guides = make(ctx);
+    nst_guides *guides;
     int32_t status;
+    if (!is_gray_map(map))
+        return nst_fail(error, NST_ERR_INVALID_ARG,
+                        "a map of where the content counts is gray, and this one has colours: is it a map of regions?");
+    guides = make(ctx);
     if (!guides) return nst_fail_nomem(error, "a map of weights");
     guides->roots = true;
     guides->regions = 1;

@@ -6,7 +6,7 @@
 #include "session/picture.h"
 #include "session/session.h"
 
-static const double most_left = 0.2;        /* a usual run leaves 0.02 to 0.11 (docs/objective.md) */
+static const double most_left = 0.3;        /* a usual run leaves 0.02 to 0.11, one with regions up to 0.25 (docs/objective.md) */
 static const double near_enough = 0.05;     /* of the normalised loss: what a usual run comes to */
 static const double gentle_strength = 0.25; /* up to here little style is what was asked for */
 enum { LEAST_ITERATIONS = 50 };             /* fewer: it was not for the content that the style did not come */

@@ -15,7 +15,8 @@ enum { NST_RESTRAINT_MARKS = 4 }; /* corrections of a scale */
 typedef struct nst_restraint {
     double target; /* share; 0: the weight is as it is */
     double weight; /* of the matting loss */
-    uint32_t from, length, mark; /* the scale's iteration at which it began, of how many, corrections behind it */
+    uint32_t from, length, mark; /* the scale's iteration at which it began, of how many, marks behind it */
+    uint32_t latest;             /* iteration of the latest correction, or from */
 } nst_restraint;
 
 /* The share that an option `photo` in (0, 1] asks for: 0.1 · 10^(-2.2 photo). */
@@ -24,6 +25,8 @@ double nst_restraint_target(double photo);
 void nst_restraint_begin(nst_restraint *r, double photo, double weight);
 /* A scale of `length` iterations begins, or what is left of one at its iteration `from`. */
 void nst_restraint_follow(nst_restraint *r, uint32_t from, uint32_t length);
+/* After a checkpoint gave all but the target: for an option `photo`, with a weight that it could have come to. */
+void nst_restraint_restore(nst_restraint *r, double photo);
 /* After iteration `iteration` of the scale, whose picture has `share` (NaN: not measured). Whether the weight is another. */
 bool nst_restraint_note(nst_restraint *r, uint32_t iteration, double share);
 

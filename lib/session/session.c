@@ -88,8 +88,8 @@ static int32_t check_style(const nst_session *session, const nst_settings *setti
 static void choose_octaves(const nst_session *session, const nst_settings *settings, nst_schedule *schedule)
 {
     const nst_targets *targets = session->targets;
-    nst_layer deepest;
-    find_deepest(session, &settings->style, &deepest);
+    nst_layer deepest; /* that any loss looks at: every octave goes all the way there */
+    nst_topology_layer(&targets->model->weights, settings->deepest, &deepest);
     for (size_t i = 0; i < schedule->count && targets->style_count > 0; i++)
         schedule->scales[i].octaves = nst_schedule_octaves(
             settings->octaves, pools_of(&deepest), schedule->scales[i].width, schedule->scales[i].height,
@@ -111,7 +111,6 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
 {
     const nst_targets *targets = session->targets;
     int32_t status = nst_settings_resolve(options, targets->model, targets->content != NULL, targets->style_count, settings, error);
-    if (status >= 0) status = nst_settings_check_blend(settings, &targets->model->weights, error);
     if (status >= 0) status = resolve_maps(targets, settings, error);
     if (status < 0) return status;
     if (session->previous) nst_settings_add_previous(options, settings);
@@ -121,6 +120,8 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
         status = check_style(session, settings, schedule, targets->styles[i], error);
     if (status >= 0 && !session->optimizer && !session->resuming) status = check_start(session, settings, error);
     if (status >= 0) choose_octaves(session, settings, schedule);
+    if (status >= 0)
+        status = nst_settings_check_blend(settings, &targets->model->weights, schedule->scales[schedule->count - 1].octaves, error);
     return status < 0 ? status : nst_session_plan_memory(session, settings, schedule, error);
 }
 
@@ -142,7 +143,7 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     status = options ? nst_options_copy(options, &session->options) : nst_options_new(targets->ctx, &session->options);
     if (status < 0) nst_fail_nomem(error, "options");
     else status = nst_session_resolve(session, session->options, &session->settings, &session->schedule, error);
-    session->retention = session->content_style = session->style_left = (double)NAN;
+    session->retention = session->content_style = session->style_left = session->matting_share = (double)NAN;
     session->coarse_end = UINT32_MAX;
     session->kernels = nst_kernels_for((int)targets->ctx->level, session->settings.precision);
     if (status < 0) nst_session_destroy(session);
@@ -361,8 +362,17 @@ static void take_terms(nst_session *session)
             session->terms[i].value = entry->values[i];
         }
         nst_session_note_style(session);
+        nst_session_note_share(session);
         return;
     }
+}
+
+void nst_session_note_share(nst_session *session)
+{
+    session->matting_share = (double)NAN;
+    for (size_t i = 0; i < session->term_count; i++)
+        if (strcmp(session->terms[i].kind, nst_loss_matting.kind) == 0)
+            session->matting_share = session->terms[i].value / session->settings.matting;
 }
 
 static void note_loss(nst_session *session)
@@ -455,6 +465,8 @@ static void begin_strength(nst_session *session)
 
 static int32_t open_first_scale(nst_session *session, nst_error *error)
 {
+    nst_strength before = session->strength;
+    nst_restraint held = session->restraint;
     nst_real *picture;
     int32_t status;
     begin_strength(session);
@@ -466,11 +478,14 @@ static int32_t open_first_scale(nst_session *session, nst_error *error)
     if (status >= 0) status = nst_session_open_scale(session, &picture, error);
     nst_free(&session->ctx->memory, picture);
     if (status >= 0) status = nst_session_begin(session);
-    if (status < 0) nst_session_close_scale(session);
+    if (status >= 0) return status;
+    nst_session_close_scale(session);
+    session->strength = before; /* options may be others when it is tried again */
+    session->restraint = held;
     return status;
 }
 
-/* ---- strength ---- */
+/* ---- strength and restraint ---- */
 
 static int32_t reweight(nst_session *session)
 {
@@ -494,6 +509,14 @@ static int32_t start_over(nst_session *session)
     return reweight(session);
 }
 
+void nst_session_follow(nst_session *session)
+{
+    uint32_t left = nst_session_iterations_left(session);
+    bool found = nst_strength_found(&session->strength) && !last_scale(session); /* such a scale is about to end */
+    if (!found && !nst_strength_searching(&session->strength)) nst_strength_follow(&session->strength, session->scale_iteration, left);
+    nst_restraint_follow(&session->restraint, session->scale_iteration, left);
+}
+
 /* Iterations that were planned for more rounds are spared, where the user did not ask for them by number; a last scale keeps some for
  * corrections and for its bounded ones. What is not spared goes on at this scale where it is the only one, else at the last. */
 static void settle(nst_session *session)
@@ -501,45 +524,28 @@ static void settle(nst_session *session)
     uint32_t left = nst_session_iterations_left(session);
     uint32_t still = last_scale(session) ? nst_strength_afterwards(session->strength.share) : 0;
     session->coarse_end = session->scale_iteration + (left < still ? left : still);
-    if (!last_scale(session)) return;
-    left = nst_session_iterations_left(session);
-    nst_strength_follow(&session->strength, session->scale_iteration, left);
-    nst_restraint_follow(&session->restraint, session->scale_iteration, left);
+    if (last_scale(session)) nst_session_follow(session);
 }
 
-static int32_t keep_strength(nst_session *session)
+/* A search has other weights in every round: the picture is held to its share once that is over. */
+static bool corrects_restraint(nst_session *session)
 {
-    bool over = session->early != NST_STOP_NONE;
+    if (nst_strength_searching(&session->strength) || session->early != NST_STOP_NONE) return false;
+    return nst_restraint_note(&session->restraint, session->scale_iteration, session->matting_share);
+}
+
+/* Strength and restraint look at the iteration together, so that two corrections cost one evaluation. */
+static int32_t keep_weights(nst_session *session)
+{
+    bool over = session->early != NST_STOP_NONE, restrained;
     nst_strength_move move = nst_strength_note(&session->strength, session->scale_iteration, session->retention, over);
     if (move == NST_STRENGTH_SETTLED) settle(session);
-    if (move != NST_STRENGTH_START_OVER && move != NST_STRENGTH_REWEIGHT) return NST_CONTINUE;
+    restrained = corrects_restraint(session);
+    if (move != NST_STRENGTH_START_OVER && move != NST_STRENGTH_REWEIGHT) return restrained ? reweight(session) : NST_CONTINUE;
     session->early = NST_STOP_NONE;
     session->bounded_left = 0;
     session->start_over_pending = move == NST_STRENGTH_START_OVER;
     return session->start_over_pending ? start_over(session) : reweight(session);
-}
-
-/* ---- restraint ---- */
-
-/* A search for the strength has other weights in every round: the picture is held to its share once that is over. */
-static bool searching(const nst_session *session)
-{
-    return session->strength.phase == NST_STRENGTH_PROBE || session->strength.phase == NST_STRENGTH_SEARCH;
-}
-
-double nst_session_matting_share(const nst_session *session)
-{
-    for (size_t i = 0; i < session->term_count; i++)
-        if (strcmp(session->terms[i].kind, nst_loss_matting.kind) == 0) return session->terms[i].value / session->settings.matting;
-    return (double)NAN;
-}
-
-static int32_t keep_restraint(nst_session *session)
-{
-    double share = nst_session_matting_share(session);
-    if (searching(session) || session->early != NST_STOP_NONE) return NST_CONTINUE;
-    if (!nst_restraint_note(&session->restraint, session->scale_iteration, share)) return NST_CONTINUE;
-    return reweight(session);
 }
 
 /* ---- one iteration ---- */
@@ -565,8 +571,7 @@ static int32_t iterate(nst_session *session)
     session->scale_iteration++;
     note_loss(session);
     judge(session, status == NST_STEP_CONVERGED, bounded);
-    status = keep_strength(session);
-    return status < 0 ? status : keep_restraint(session);
+    return keep_weights(session);
 }
 
 /* ---- from one scale or plan to another ---- */
@@ -654,19 +659,17 @@ int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, c
 static int32_t open_next_scale(nst_session *session)
 {
     nst_strength before = session->strength;
-    nst_restraint held = session->restraint;
     uint32_t length = session->schedule.scales[session->scale + 1].iterations;
     int32_t status;
     nst_strength_follow(&session->strength, 0, length);
-    nst_restraint_follow(&session->restraint, 0, length);
     nst_session_take_weights(session);
     status = nst_session_reopen(session, &session->settings, &session->schedule, session->scale + 1, &session->error);
     if (status >= 0) {
         session->scale_iteration = 0;
+        nst_session_follow(session); /* the last scale has what others have spared as well */
         return status;
     }
     session->strength = before;
-    session->restraint = held;
     return status;
 }
 

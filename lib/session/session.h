@@ -53,6 +53,7 @@ struct nst_session {
     uint32_t past_evaluations; /* of scales and optimisers that are gone */
     nst_strength strength;
     nst_restraint restraint;
+    double matting_share; /* of the latest accepted iteration: the matting loss's plain value; NaN: none, or not known */
     double retention; /* of the latest accepted iteration; NaN: not measured */
     double content_style; /* style loss of the content as it is, at the last scale, where beta is 1; NaN: not known */
     double style_left;    /* share of that in the latest accepted iteration; NaN: not known */
@@ -83,8 +84,10 @@ int32_t nst_session_take_previous(nst_session *session, nst_image *previous, nst
 
 /* Into the settings, the weights that strength and restraint have come to. */
 void nst_session_take_weights(nst_session *session);
-/* The matting loss's plain value in the latest accepted iteration; NaN where there is none. */
-double nst_session_matting_share(const nst_session *session);
+/* Corrections of both from here to the end of the scale; a search goes on. */
+void nst_session_follow(nst_session *session);
+/* Notes the matting loss's plain value in the latest terms. */
+void nst_session_note_share(nst_session *session);
 
 /* One iteration, or the evaluation of a scale's start. The caller holds `busy`. */
 int32_t nst_session_advance(nst_session *session);

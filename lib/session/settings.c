@@ -115,23 +115,32 @@ static int32_t resolve_layers(const nst_options *options, const nst_weights *wei
 
 /* ---- the rest ---- */
 
-int32_t nst_settings_check_blend(const nst_settings *settings, const nst_weights *weights, nst_error *error)
+static bool has_layer(const nst_layer_choices *choices, size_t layer)
+{
+    size_t place = 0;
+    while (place < choices->count && choices->items[place].layer != layer) place++;
+    return place < choices->count;
+}
+
+int32_t nst_settings_check_blend(const nst_settings *settings, const nst_weights *weights, size_t octaves, nst_error *error)
 {
     for (size_t i = 0; i < settings->blend.count; i++) {
-        size_t layer = settings->blend.groups[i].layer, place = 0;
+        size_t layer = settings->blend.groups[i].layer, octave = settings->blend.groups[i].octave;
         nst_layer named;
-        while (place < settings->style.count && settings->style.items[place].layer != layer) place++;
-        if (layer == NST_EVERY || place < settings->style.count) continue;
+        if (octave != NST_EVERY && octave >= octaves)
+            return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights has a group for /%d, but the style is compared at %zu size%s of "
+                            "this picture: octaves, or a larger picture, brings more", 1 << octave, octaves, octaves == 1 ? "" : "s");
+        if (layer == NST_EVERY || has_layer(&settings->style, layer) || has_layer(&settings->histogram_layers, layer)) continue;
         nst_topology_layer(weights, layer, &named);
         return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights has a group for %s, which is not in style-layers", named.name);
     }
     return NST_OK;
 }
 
-void nst_settings_mean_blend(const nst_settings *settings, double weights[NST_MAX_STYLES])
+void nst_settings_mean_blend(const nst_settings *settings, size_t octaves, double weights[NST_MAX_STYLES])
 {
     const nst_blend *blend = &settings->blend;
-    double places = (double)(settings->style.count * settings->octaves);
+    double places = (double)(settings->style.count * octaves);
     if (blend->count == 1) { /* the very numbers, without the rounding of a mean */
         memcpy(weights, nst_blend_at(blend, NST_EVERY, NST_EVERY), blend->styles * sizeof *weights);
         return;
@@ -139,7 +148,7 @@ void nst_settings_mean_blend(const nst_settings *settings, double weights[NST_MA
     for (size_t i = 0; i < blend->styles; i++) {
         weights[i] = 0;
         for (size_t k = 0; k < settings->style.count; k++)
-            for (size_t octave = 0; octave < settings->octaves; octave++)
+            for (size_t octave = 0; octave < octaves; octave++)
                 weights[i] += nst_blend_at(blend, settings->style.items[k].layer, octave)[i] / places;
     }
 }

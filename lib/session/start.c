@@ -15,7 +15,7 @@ static void match_styles(const nst_session *session, nst_real *picture, size_t c
     nst_colour_map map;
     if (session->settings.colours != NST_COLOURS_NONE) return;
     for (uint32_t i = 0; i < session->targets->style_count; i++) nst_colour_of_image(session->targets->styles[i], &of_styles[i]);
-    nst_settings_mean_blend(&session->settings, weights);
+    nst_settings_mean_blend(&session->settings, session->schedule.scales[session->schedule.count - 1].octaves, weights);
     nst_colour_blend(of_styles, weights, session->targets->style_count, &together);
     nst_colour_of_image(session->targets->content, &of_content);
     nst_colour_solve(NST_COLOUR_SYMMETRIC, &of_content, &together, &map);

@@ -67,6 +67,11 @@ void nst_strength_change(nst_strength *s, double strength);
  * change anything. */
 nst_strength_move nst_strength_note(nst_strength *s, uint32_t iteration, double retention, bool over);
 
+static inline bool nst_strength_searching(const nst_strength *s)
+{
+    return s->phase == NST_STRENGTH_PROBE || s->phase == NST_STRENGTH_SEARCH;
+}
+
 /* Whether the coarsest scale has what it was to find. */
 static inline bool nst_strength_found(const nst_strength *s)
 {

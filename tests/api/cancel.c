@@ -124,6 +124,27 @@ static void cancelling_costs_nothing_but_time(void **state)
     cancel_everywhere("adam", cancel);
 }
 
+/* What a first step that came to nothing had begun with is no debt: options may be others when it is tried again. */
+static void a_cancelled_start_is_forgotten(void **state)
+{
+    host h = {.act_at = 40, .act = cancel};
+    nst_strength_info info;
+    world w;
+    (void)state;
+    NST_INIT(info);
+    fill_hosted_world(&w, &h);
+    h.session = new_session(w.ctx, w.targets, "photo", "0.9", "dialect", "normalised", "size", "64", "iterations", "8", NULL);
+    h.calls = 0;
+    assert_int_equal(nst_session_step(h.session), NST_ERR_CANCELLED);
+    assert_true(h.calls >= h.act_at); /* it was at work */
+    set(h.session, "photo", "0.5");
+    assert_int_equal(nst_session_step(h.session), NST_CONTINUE);
+    assert_ok(nst_session_get_strength(h.session, &info));
+    assert_true(fabs(info.photo_weight - 1) < 1e-12);
+    nst_session_free(h.session);
+    empty_world(&w);
+}
+
 static void signal_handlers_may_cancel(void **state)
 {
     struct sigaction action = {.sa_handler = on_signal}, before;
@@ -379,6 +400,7 @@ static void a_session_at_work_is_busy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cancelled_start_is_forgotten),
         cmocka_unit_test(cancelling_costs_nothing_but_time),
         cmocka_unit_test(signal_handlers_may_cancel),
         cmocka_unit_test(cancelled_on_the_way_back_into_the_box),

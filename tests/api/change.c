@@ -225,7 +225,7 @@ static void plans_keep_the_picture_and_tell_the_new_loss(void **state)
 {
     world *w = *state;
     static const change changes[] = {
-        {"content-layers", "relu2_1:3,conv1_2"}, {"style-layers", "relu3_1"}, {"style-weights", "4;relu3_1/2:1"}, {"style-scale", "1.5"},
+        {"content-layers", "relu2_1:3,conv1_2"}, {"style-layers", "relu3_1"}, {"style-weights", "4;relu3_1:1"}, {"style-scale", "1.5"},
         {"colour", "match"}, {"photo", "0.5"},
         {"optimizer", "adam"}, {"optimizer", "lbfgs"}, {"history", "3"}, {"history-precision", "bf16"}, {"pooling", "l2"},
         {"pooling-rescale", "true"}, {"padding", "reflect"}, {"preprocessing", "caffe"}, {"precision", "fp32"}};

@@ -107,6 +107,7 @@ static void resumed_runs_end_with_the_same_bytes(void **state)
         {"iterations", "14", "history", "1", "line-search", "strong-wolfe", "init", "noise", "seed", "5", NULL},
         {"iterations", "12", "optimizer", "adam", "scales", "3", "size", "86"},
         {"iterations", "12", "scales", "3", "size", "86", "dialect", "normalised", "init-noise", "0.5", "photo", "0.3"},
+        {"iterations", "30", "dialect", "normalised", "alpha", "0.005", "photo", "0.8"},
         {"iterations", "400", "tolerance", "1", "history", "3"},
         {"iterations", "400", "tolerance", "1", "optimizer", "adam", "learning-rate", "0.2"},
         {"iterations", "7", "pooling", "l2", "padding", "reflect", "preprocessing", "caffe", "tv", "2", "style-weights", "1,3;relu2_1:3,1"},
@@ -121,7 +122,7 @@ static void resumed_runs_end_with_the_same_bytes(void **state)
         nst_options *options = new_options(w->ctx, NULL);
         nst_image *styles[2] = {w->style, w->content}, *other_styles[2] = {other.style, other.content};
         nst_targets *targets = NULL, *other_targets = NULL;
-        uint32_t count = i == 6 ? 2 : 1;
+        uint32_t count = i == 7 ? 2 : 1;
         for (size_t k = 0; runs[i][k]; k += 2) assert_ok(nst_options_set_str(options, runs[i][k], runs[i][k + 1]));
         assert_ok(nst_targets_new(w->model, w->content, styles, count, &targets));
         assert_ok(nst_targets_new(other.model, other.content, other_styles, count, &other_targets));

@@ -287,7 +287,7 @@ static void styles_blend_by_layer_and_octave(void **state)
         {"1,0;relu1_1:0,1", " relu1_1 relu1_1/2 relu1_1/4 "},
         {"1,0;/4:0,1", " relu1_1/4 relu2_1/4 relu3_1/4 relu4_1/4 relu5_1/4 "},
         {"0,1;/1:1,0;/2:1,0;relu3_1/2:0,3", " relu1_1/4 relu2_1/4 relu3_1/4 relu4_1/4 relu5_1/4 relu3_1/2 "},
-        {"/8:1,1;1,0;relu5_1/1:0,1;relu5_1:1,0;/1:1,0", " relu5_1 "}};
+        {"1,0;relu5_1/1:0,1;relu5_1:1,0;/1:1,0", " relu5_1 "}};
     world *w = *state;
     nst_image *second = new_picture(w->ctx, 30, 30, 3, 9);
     nst_targets *one = new_targets(w, w->content, second, NULL), *both = new_targets(w, w->content, w->style, second);
@@ -530,12 +530,59 @@ static void photo_is_a_term(void **state)
         if (i > 0) {
             assert_string_equal(term.kind, "matting");
             assert_string_equal(term.layer, "pixels");
-            assert_true(fabs(term.value - info.photo_weight * info.photo_share) <= 1e-12 * term.value);
+            assert_true(fabs(info.photo_weight / pow(10, 3 * atof(values[i]) - 1.5) - 1) > 0.1); /* it was corrected */
             assert_true(info.photo_share > 0 && info.photo_share < before); /* the more it is wanted, the less is painted */
             before = info.photo_share;
         } else assert_true(isnan(info.photo_share));
         nst_session_free(session);
     }
+}
+
+static double first_matting_term(nst_session *session)
+{
+    nst_loss_term term;
+    NST_INIT(term);
+    assert_int_equal(nst_session_step(session), NST_CONTINUE);
+    for (uint32_t t = 0; nst_session_get_term(session, t, &term) == NST_OK; t++)
+        if (strcmp(term.kind, "matting") == 0) return term.value;
+    return 0;
+}
+
+/* 10^(3 photo - 1.5): what it begins with, and in other dialects keeps. */
+static void photo_weights_are_as_documented(void **state)
+{
+    world *w = *state;
+    static const char *const dialects[] = {"normalised", "neural-style"};
+    for (int i = 0; i < 2; i++) {
+        nst_session *half = new_session(w->ctx, w->targets, "photo", "0.5", "init", "noise", "dialect", dialects[i], "scales", "1", NULL);
+        nst_session *full = new_session(w->ctx, w->targets, "photo", "1", "init", "noise", "dialect", dialects[i], "scales", "1", NULL);
+        double ratio = first_matting_term(full) / first_matting_term(half);
+        assert_true(fabs(ratio - pow(10, 1.5)) < 1e-9 * ratio);
+        nst_session_free(half);
+        nst_session_free(full);
+    }
+}
+
+/* The weight that was found is kept by a plan that wants the same of it, and is begun anew by one that wants something else. */
+static void found_photo_weights_outlive_a_plan(void **state)
+{
+    world *w = *state;
+    nst_strength_info found, now;
+    nst_session *session = new_session(w->ctx, w->targets, "photo", "0.9", "dialect", "normalised", "alpha", "0.005", "iterations", "40",
+                                       NULL);
+    NST_INIT(found);
+    NST_INIT(now);
+    steps(session, 32);
+    assert_ok(nst_session_get_strength(session, &found));
+    set(session, "octaves", "1");
+    steps(session, 1);
+    assert_ok(nst_session_get_strength(session, &now));
+    assert_true(now.photo_weight == found.photo_weight && now.photo_weight != pow(10, 3 * 0.9 - 1.5));
+    set(session, "photo", "0.5");
+    steps(session, 1);
+    assert_ok(nst_session_get_strength(session, &now));
+    assert_true(now.photo_target > found.photo_target && fabs(now.photo_weight - 1) < 1e-12);
+    nst_session_free(session);
 }
 
 /* The picture that is handed out is the filter's, made from the picture and the content image at its size. */
@@ -778,7 +825,8 @@ int main(void)
         test_in_world(terms_name_their_layers),
         test_in_world(laplacian_is_a_term),
         test_in_world(histogram_is_a_term),
-        test_in_world(photo_is_a_term),
+        test_in_world(photo_is_a_term), test_in_world(photo_weights_are_as_documented),
+        test_in_world(found_photo_weights_outlive_a_plan),
         test_in_world(finished_pictures_are_filtered),
         test_in_world(sizes),
         test_in_world(alpha_of_the_content_is_kept),

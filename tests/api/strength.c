@@ -123,7 +123,6 @@ static void raw_weights_go_round_it(void **state)
     nst_session_free(theirs);
 }
 
-/* Where nothing is to be done nothing is done, and the knob says that it could not act. */
 /* A usual run leaves little of the content's style loss; one that holds the content by a raw weight or as a photograph leaves much, and
  * says so; where little style was asked for it says nothing. */
 static void a_style_that_cannot_be_reached_is_told(void **state)
@@ -219,6 +218,7 @@ static void without_content_or_style_nothing_is_left(void **state)
     nst_options_free(options);
 }
 
+/* Where nothing is to be done nothing is done, and the knob says that it could not act. */
 static void content_that_is_the_style_stays(void **state)
 {
     gallery *g = *state;
@@ -378,18 +378,20 @@ static void a_plan_can_change_during_the_search(void **state)
     expect_kept(&info, 0.8452, 0.04, "octaves in the probe");
 }
 
-/* The share that is painted is what the option photo names, for two pairs that take different weights; with a strength beside it too. */
+/* The share that is painted is what the option photo names, for two pairs that take different weights; with a strength beside it, which leaves
+ * it the last iterations alone, at least nearly. */
 static void as_little_is_painted_whatever_the_pair(void **state)
 {
     gallery *g = *state;
     static const char *const extra[][2] = {{"alpha", "0.02"}, {"strength", "0.3"}};
+    static const double allowed[] = {0.3, 0.7}; /* of the logarithm */
     nst_strength_info info[2];
     for (int i = 0; i < 2; i++)
         for (int pair = 0; pair < 2; pair++) {
             nst_image *content = pair ? g->pattern : g->scene, *style = pair ? g->scene : g->pattern;
             info[pair] = run(open_run(g, content, style, "photo", "0.7", extra[i][0], extra[i][1], NULL));
             assert_true(fabs(info[pair].photo_target - 0.1 * pow(10, -2.2 * 0.7)) < 1e-12);
-            if (!(fabs(log(info[pair].photo_share / info[pair].photo_target)) < 0.3))
+            if (!(fabs(log(info[pair].photo_share / info[pair].photo_target)) < allowed[i]))
                 fail_msg("%s, pair %d: %g is painted, wanted %g", extra[i][0], pair, info[pair].photo_share, info[pair].photo_target);
             assert_true(info[pair].photo_weight > 0);
         }

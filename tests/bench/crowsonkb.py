@@ -9,7 +9,7 @@ evaluations at the full size; the program's own numbers of steps, 1000 and then 
 
 Its weights are torchvision's. Here they are those of Caffe, whose pixels are 57.6 times as large (255 against a deviation of about
 0.226): features are divided by that, so that the content, style and total variation stand to each other as there. The total variation
-is the root mean square over nine points; the optimiser's moments are not carried from scale to scale.
+is the mean square of the differences to eight neighbours; the optimiser's moments are not carried from scale to scale.
 """
 import argparse
 import math

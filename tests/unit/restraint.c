@@ -64,9 +64,40 @@ static void steps_and_weights_are_bounded(void **state)
     assert_true(nst_restraint_note(&r, 30, 1));
     assert_true(fabs(r.weight - 30 * exp(1.5)) < 1e-9);
     assert_false(nst_restraint_note(&r, 31, 1)); /* not before the next mark */
-    assert_true(nst_restraint_note(&r, 100, 1));
+    assert_true(nst_restraint_note(&r, 50, 1));
     assert_true(r.weight == 300);
-    assert_false(nst_restraint_note(&r, 100, 1)); /* no marks are left */
+    assert_false(nst_restraint_note(&r, 70, 1)); /* no further */
+}
+
+/* Corrections lie five iterations apart, and none is so late that nobody would see what it did. */
+static void short_scales_are_left_some_peace(void **state)
+{
+    nst_restraint r;
+    uint32_t corrections = 0, latest = 0;
+    (void)state;
+    nst_restraint_begin(&r, 1, 0.1);
+    nst_restraint_follow(&r, 40, 20);
+    for (uint32_t i = 41; i <= 60; i++)
+        if (nst_restraint_note(&r, i, 1)) {
+            assert_true(i >= 45 && i <= 55 && (latest == 0 || i - latest >= 5));
+            latest = i;
+            corrections++;
+        }
+    assert_int_equal(corrections, 2);
+}
+
+/* What a checkpoint says is believed as far as it is possible. */
+static void foreign_states_are_bounded(void **state)
+{
+    nst_restraint r = {.target = 1, .weight = 1e9};
+    (void)state;
+    nst_restraint_restore(&r, 0.5);
+    assert_true(r.weight == 300 && r.target == nst_restraint_target(0.5));
+    nst_restraint_restore(&r, 0); /* no such loss is there */
+    assert_true(r.weight == 0 && r.target == 0);
+    r = (nst_restraint){.target = 1, .weight = -3};
+    nst_restraint_restore(&r, 1);
+    assert_true(r.weight == 0 && r.target == 0);
 }
 
 static void near_enough_is_left_alone(void **state)
@@ -87,6 +118,8 @@ int main(void)
         cmocka_unit_test(without_a_target_nothing_moves),
         cmocka_unit_test(steps_and_weights_are_bounded),
         cmocka_unit_test(near_enough_is_left_alone),
+        cmocka_unit_test(short_scales_are_left_some_peace),
+        cmocka_unit_test(foreign_states_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

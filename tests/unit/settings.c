@@ -200,12 +200,14 @@ static void start_colours_are_those_of_all_places(void **state)
     set(w, "style-layers", "relu1_1,relu2_1");
     set(w, "style-weights", "1,2");
     s = resolve(w, true, 2);
-    nst_settings_mean_blend(&s, mean);
+    nst_settings_mean_blend(&s, 2, mean);
     assert_true(mean[0] == 1.0 / 3 && mean[1] == 2.0 / 3);
     set(w, "style-weights", "1,0;relu2_1/2:0,1");
     s = resolve(w, true, 2);
-    nst_settings_mean_blend(&s, mean);
+    nst_settings_mean_blend(&s, 2, mean);
     assert_true(mean[0] == 0.75 && mean[1] == 0.25);
+    nst_settings_mean_blend(&s, 1, mean); /* a small picture has no half to compare */
+    assert_true(mean[0] == 1 && mean[1] == 0);
 }
 
 static void a_halved_picture_has_the_weights_of_the_half(void **state)
