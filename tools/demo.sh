@@ -6,12 +6,12 @@ cd "$(dirname "$0")/.."
 . tools/dependencies.sh
 install_missing "$build_needs"
 
-[ -f build/build.ninja ] || meson setup build --buildtype=release -Dtests=false
-ninja -C build
+[ -f build-demo/build.ninja ] || meson setup build-demo --buildtype=release -Dtests=false
+ninja -C build-demo
 
 examples=docs/examples/pictures
-picture=$PWD/build/demo.png
+picture=$PWD/build-demo/demo.png
 echo "Stylising $examples/scene.jpg after $examples/pattern.jpg."
 echo "The network is the small one in the library; docs/weights.md says how to use a VGG-19."
-build/tools/nst stylize $examples/scene.jpg $examples/pattern.jpg -o "$picture" --overwrite --weights builtin
+build-demo/tools/nst stylize $examples/scene.jpg $examples/pattern.jpg -o "$picture" --overwrite --weights builtin
 echo "$picture"

@@ -9,8 +9,8 @@
  *     (sum of d d' + eps) a = sum of d q,        r_i = q_i - a . d_i,        2 L p = 2 sum over windows of r
  *
  * where the last holds because at the minimum only the explicit p counts, and the sum of r is zero. The energy is a sum of squares: never
- * negative, also after rounding. eps is a hundred-thousandth, and colours of a grey window leave nothing else on two of three diagonals: the
- * nine differences are taken first and multiplied then, in double, and the system is solved by elimination, not by cofactors.
+ * negative, also after rounding. eps is a hundred-thousandth, and colours of a grey window leave nothing else on two of three diagonals:
+ * the nine differences are taken first and multiplied then, in double, and the system is solved by elimination, not by cofactors.
  *
  * It works on the picture itself, planar reals (3, H, W); `features` below are these. A tile must have one more row and column on either
  * side of its region where the picture goes on, and the gradient of these gets its share too. The target keeps the content image alone,

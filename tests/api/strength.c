@@ -378,8 +378,8 @@ static void a_plan_can_change_during_the_search(void **state)
     expect_kept(&info, 0.8452, 0.04, "octaves in the probe");
 }
 
-/* The share that is painted is what the option photo names, for two pairs that take different weights; with a strength beside it, which leaves
- * it the last iterations alone, at least nearly. */
+/* The share that is painted is what the option photo names, for two pairs that take different weights; with a strength beside it, which
+ * leaves it the last iterations alone, at least nearly. */
 static void as_little_is_painted_whatever_the_pair(void **state)
 {
     gallery *g = *state;
