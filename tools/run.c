@@ -149,6 +149,33 @@ static void warn_of_style(const run_state *run)
                 "hold too much of the content", 100 * info.style_left, info.in_use ? "a low strength" : "alpha");
 }
 
+static bool has_size(const nst_session *session, int divisor)
+{
+    nst_loss_term term;
+    char ending[8];
+    bool found = false;
+    NST_INIT(term);
+    snprintf(ending, sizeof ending, "/%d", divisor);
+    for (uint32_t i = 0; !found && nst_session_get_term(session, i, &term) == NST_OK; i++) {
+        const char *slash = strchr(term.layer, '/');
+        found = slash && strcmp(slash, ending) == 0;
+    }
+    return found;
+}
+
+/* Weights for a size at which this picture is too small to be compared. */
+static void warn_of_blend(const run_state *run)
+{
+    const char *blend = nst_session_get_option(run->session, "style-weights");
+    for (int divisor = 2; divisor <= 8; divisor *= 2) {
+        char group[8];
+        snprintf(group, sizeof group, "/%d:", divisor);
+        if (blend && strstr(blend, group) && !has_size(run->session, divisor))
+            say_warning("style-weights: nothing was compared at 1/%d of the size, so that the group for it did nothing; a larger picture has "
+                        "it", divisor);
+    }
+}
+
 /* The search did not come to its end: too few iterations, as a rule. */
 static void warn_of_retention(const run_state *run)
 {
@@ -174,6 +201,7 @@ static int explain_end(const run_state *run)
     }
     warn_of_style(run);
     warn_of_retention(run);
+    warn_of_blend(run);
     if (now->stop_reason == NST_STOP_TOLERANCE)
         say_note("stopped after %u of %u iterations: the loss fell by less than the tolerance", now->iteration, now->iterations);
     if (now->stop_reason == NST_STOP_CONVERGED)

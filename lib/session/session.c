@@ -111,6 +111,7 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
 {
     const nst_targets *targets = session->targets;
     int32_t status = nst_settings_resolve(options, targets->model, targets->content != NULL, targets->style_count, settings, error);
+    if (status >= 0) status = nst_settings_check_blend(settings, &targets->model->weights, error);
     if (status >= 0) status = resolve_maps(targets, settings, error);
     if (status < 0) return status;
     if (session->previous) nst_settings_add_previous(options, settings);
@@ -120,8 +121,6 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
         status = check_style(session, settings, schedule, targets->styles[i], error);
     if (status >= 0 && !session->optimizer && !session->resuming) status = check_start(session, settings, error);
     if (status >= 0) choose_octaves(session, settings, schedule);
-    if (status >= 0)
-        status = nst_settings_check_blend(settings, &targets->model->weights, schedule->scales[schedule->count - 1].octaves, error);
     return status < 0 ? status : nst_session_plan_memory(session, settings, schedule, error);
 }
 

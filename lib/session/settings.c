@@ -122,14 +122,14 @@ static bool has_layer(const nst_layer_choices *choices, size_t layer)
     return place < choices->count;
 }
 
-int32_t nst_settings_check_blend(const nst_settings *settings, const nst_weights *weights, size_t octaves, nst_error *error)
+int32_t nst_settings_check_blend(const nst_settings *settings, const nst_weights *weights, nst_error *error)
 {
     for (size_t i = 0; i < settings->blend.count; i++) {
         size_t layer = settings->blend.groups[i].layer, octave = settings->blend.groups[i].octave;
         nst_layer named;
-        if (octave != NST_EVERY && octave >= octaves)
-            return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights has a group for /%d, but the style is compared at %zu size%s of "
-                            "this picture: octaves, or a larger picture, brings more", 1 << octave, octaves, octaves == 1 ? "" : "s");
+        if (octave != NST_EVERY && octave >= settings->octaves) /* a small picture may have fewer: that is no mistake */
+            return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights has a group for /%d, but octaves is %zu", 1 << octave,
+                            settings->octaves);
         if (layer == NST_EVERY || has_layer(&settings->style, layer) || has_layer(&settings->histogram_layers, layer)) continue;
         nst_topology_layer(weights, layer, &named);
         return nst_fail(error, NST_ERR_INVALID_ARG, "style-weights has a group for %s, which is not in style-layers", named.name);

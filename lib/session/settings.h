@@ -99,8 +99,8 @@ void nst_settings_add_previous(const nst_options *options, nst_settings *setting
 /* A layer of the model by its name; `key` is the option that has it. NST_ERR_NOT_FOUND as above. */
 int32_t nst_settings_find_layer(const nst_weights *weights, const char *key, const char *name, size_t *index, nst_error *error);
 
-/* Whether the style weights speak of style and histogram layers, and of sizes at which style is compared, alone. */
-int32_t nst_settings_check_blend(const nst_settings *settings, const nst_weights *weights, size_t octaves, nst_error *error);
+/* Whether the style weights speak of style and histogram layers, and of sizes that octaves allows, alone. */
+int32_t nst_settings_check_blend(const nst_settings *settings, const nst_weights *weights, nst_error *error);
 
 /* What the styles come to over all style layers and `octaves`: weights[i] of style i, sum 1. */
 void nst_settings_mean_blend(const nst_settings *settings, size_t octaves, double weights[NST_MAX_STYLES]);

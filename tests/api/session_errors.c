@@ -97,7 +97,7 @@ static void style_weights(void **state)
     assert_refused(w, w->targets, NST_ERR_INVALID_ARG, "2 numbers for 1 style", "style-weights", "1,2", NULL);
     assert_refused(w, w->targets, NST_ERR_INVALID_ARG, "zero", "style-weights", "0", NULL);
     assert_refused(w, w->targets, NST_ERR_INVALID_ARG, "zero", "style-weights", "1;/2:0", NULL);
-    assert_refused(w, w->targets, NST_ERR_INVALID_ARG, "group for /2", "style-weights", "1;/2:1", "octaves", "2", NULL); /* too small */
+    assert_refused(w, w->targets, NST_ERR_INVALID_ARG, "group for /4", "style-weights", "1;/4:1", "octaves", "2", NULL);
     assert_refused(w, w->targets, NST_ERR_INVALID_ARG, "relu3_2, which is not in style-layers", "style-weights", "1;relu3_2:1", NULL);
     assert_refused(w, w->targets, NST_ERR_NOT_FOUND, "relu9_1", "style-weights", "1;relu9_1:1", NULL);
     assert_refused(w, w->targets, NST_ERR_INVALID_ARG, "of /2 has 2 numbers for 1 style", "style-weights", "1;/2:1,2", NULL);
