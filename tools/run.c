@@ -171,20 +171,21 @@ static void warn_of_blend(const run_state *run)
         char group[8];
         snprintf(group, sizeof group, "/%d:", divisor);
         if (blend && strstr(blend, group) && !has_size(run->session, divisor))
-            say_warning("style-weights: nothing was compared at 1/%d of the size, so that the group for it did nothing; a larger picture has "
-                        "it", divisor);
+            say_warning("style-weights: nothing was compared at 1/%d of the size, so that the group for it did nothing; a larger picture "
+                        "has it", divisor);
     }
 }
 
-/* The search did not come to its end: too few iterations, as a rule. */
+/* A search that did not come to its end. With few iterations that is what was asked for, and worth no more than a note. */
 static void warn_of_retention(const run_state *run)
 {
+    static const char text[] = "%.2f of the content is kept where strength %g asks for %.2f; more iterations bring it nearer";
     nst_strength_info info;
     NST_INIT(info);
     if (nst_session_get_strength(run->session, &info) < 0 || !info.in_use || info.clamped != NST_CLAMPED_NOT) return;
-    if (fabs(info.retention - info.target) > 0.05)
-        say_warning("%.2f of the content is kept where strength %g asks for %.2f; more iterations bring it nearer", info.retention,
-                    info.strength, info.target);
+    if (!(fabs(info.retention - info.target) > 0.05)) return;
+    if (run->progress.iteration < 50) say_note(text, info.retention, info.strength, info.target);
+    else say_warning(text, info.retention, info.strength, info.target);
 }
 
 /* Why it ended, where that was not the plan. */
