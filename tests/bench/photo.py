@@ -50,7 +50,7 @@ def run(arguments, content, style, setting):
         return {"edges": measured["edge_ssim"], "style": measured["held_out_style"], "share": last.get("photo_share"),
                 "target": last.get("photo_target"), "pixels": last["width"] * last["height"], "seconds": last["seconds"], "retention": last["retention"]}
 
-    return known(path, make)
+    return known(arguments, path, [setting], make)
 
 
 def cell(found):

@@ -56,12 +56,13 @@ def measure(arguments, pair, path):
     return {**{m: found[m] for m in STYLE + OTHERS}, "judged": found["retention"], "path": path}
 
 
-def known(path, make):
-    """make()'s result, kept beside the picture so that a run that was stopped goes on."""
-    told = path[:-4] + ".json"
-    if os.path.exists(told):
-        return json.load(open(told))
-    found = make()
+def known(arguments, path, words, make):
+    """make()'s result, kept beside the picture so that a run that was stopped goes on; `words`, size and networks must be the same."""
+    told, asked = path[:-4] + ".json", [*words, arguments.size, arguments.weights, arguments.judge]
+    kept = json.load(open(told)) if os.path.exists(told) else {}
+    if kept.get("asked") == asked:
+        return kept
+    found = {**make(), "asked": asked}
     json.dump(found, open(told, "w"))
     return found
 
@@ -77,7 +78,7 @@ def run(arguments, pair, name, flags):
         told = {k: info["result"].get(k) for k in ("retention", "content_weight", "target", "clamped", "evaluations")}
         return {**told, **measure(arguments, pair, path), "work": work_of(path[:-4] + ".log", info["params"]["octaves"])}
 
-    return known(path, make)
+    return known(arguments, path, flags, make)
 
 
 def crowsonkb(arguments, pair, name, work):
@@ -90,7 +91,7 @@ def crowsonkb(arguments, pair, name, work):
         recipe.save(picture, path)
         return {**measure(arguments, pair, path), "work": done}
 
-    return known(path, make)
+    return known(arguments, path, ["crowsonkb", "%.3f" % work], make)
 
 
 def ratio(found, base, measure):
