@@ -65,7 +65,7 @@ static void guide(nst_targets *targets, bool coloured)
     enum { SIDE = 40 };
     uint8_t pixels[SIDE * SIDE * 3];
     nst_image_desc desc;
-    nst_image *map = NULL;
+    nst_image *map = NULL, *weights = NULL;
     for (size_t i = 0; i < SIDE * SIDE; i++)
         for (size_t c = 0; c < 3; c++)
             pixels[3 * i + c] = (uint8_t)(coloured ? (i % SIDE + i / SIDE > 30 + 9 * (c == 1)) * 255 : (i * 31) % 256);
@@ -75,7 +75,10 @@ static void guide(nst_targets *targets, bool coloured)
     desc.channels = 3;
     assert_int_equal(nst_image_new(ctx, &desc, pixels, &map), NST_OK);
     assert_int_equal(nst_targets_set_guides(targets, map, &map, 1), NST_OK);
-    assert_int_equal(nst_targets_set_content_weights(targets, map), NST_OK);
+    desc.channels = 1; /* where the content counts is gray: the bytes, read as one channel */
+    assert_int_equal(nst_image_new(ctx, &desc, pixels, &weights), NST_OK);
+    assert_int_equal(nst_targets_set_content_weights(targets, weights), NST_OK);
+    nst_image_unref(weights);
     nst_image_unref(map);
 }
 
