@@ -34,13 +34,20 @@ void report_layers(json_writer *json, const nst_session *session)
     jw_close(json, '}');
 }
 
-double report_sum(const nst_session *session, const char *kind)
+/* Terms of a kind stand together. */
+void report_kinds(const nst_session *session, char *text, size_t capacity)
 {
-    nst_loss_term term;
+    nst_loss_term term, next;
+    size_t length = 0;
     double sum = 0;
-    for (uint32_t i = 0; get_term(session, i, &term); i++)
-        if (strcmp(term.kind, kind) == 0) sum += term.value;
-    return sum;
+    text[0] = '\0';
+    for (uint32_t i = 0; get_term(session, i, &term); i++) {
+        sum += term.value;
+        if (get_term(session, i + 1, &next) && strcmp(next.kind, term.kind) == 0) continue;
+        if (sum != 0 && length < capacity)
+            length += (size_t)snprintf(text + length, capacity - length, "%s%s %.4g", length ? ", " : "", term.kind, sum);
+        sum = 0;
+    }
 }
 
 const char *report_stop_name(int32_t reason)

@@ -5,8 +5,8 @@
 #include "job.h"
 #include "json.h"
 
-/* The weighted losses of a kind ("style", "matting", ...), summed. */
-double report_sum(const nst_session *session, const char *kind);
+/* The weighted losses behind a sum, those that are not 0: "content 0.05, style 0.03, matting 0.02". */
+void report_kinds(const nst_session *session, char *text, size_t capacity);
 /* "layers": {name: weighted loss}. A layer of both losses appears as content:NAME and style:NAME. */
 void report_layers(json_writer *json, const nst_session *session);
 /* iterations, evaluations, losses, layers, size, why it stopped. */

@@ -210,24 +210,11 @@ static int explain_end(const run_state *run)
     return CLI_OK;
 }
 
-/* The losses behind a sum, without those that are not there: "content 0.05, style 0.03, matting 0.02". */
-static void list_losses(const nst_session *session, char *text, size_t capacity)
-{
-    static const char *const kinds[] = {"content", "style", "histogram", "tv", "laplacian", "matting", "temporal"};
-    size_t length = 0;
-    text[0] = '\0';
-    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-        double sum = report_sum(session, kinds[k]);
-        if (sum != 0 && length < capacity)
-            length += (size_t)snprintf(text + length, capacity - length, "%s%s %.4g", length ? ", " : "", kinds[k], sum);
-    }
-}
-
 static int save_result(const run_state *run)
 {
     nst_image *image = take_picture(run);
     char losses[256];
-    list_losses(run->session, losses, sizeof losses);
+    report_kinds(run->session, losses, sizeof losses);
     int code = image ? output_save(run->output, run->job->ctx, image) : CLI_ERROR;
     if (code == CLI_OK)
         say_note("%s%s%ux%u, %u iterations, loss %.6g (%s), %.1f s",
