@@ -116,21 +116,16 @@ static int32_t replan(nst_session *session, nst_error *error)
     return status;
 }
 
-static int32_t reweight(nst_session *session)
-{
-    nst_objective_reweight(session->objective, &session->settings);
-    nst_optimizer_restart(session->optimizer);
-    session->window_count = 0;
-    session->early = NST_STOP_NONE;
-    return nst_session_begin(session);
-}
-
 /* The picture is evaluated at once, so that loss and terms are those of the new objective also where the run is over. */
 int32_t nst_session_apply_changes(nst_session *session, nst_error *error)
 {
     int32_t status = NST_OK;
     if (!session->plan_pending && !session->restart_pending) return NST_OK;
-    if (session->optimizer) status = session->plan_pending ? replan(session, error) : reweight(session);
+    if (session->optimizer && session->plan_pending) status = replan(session, error);
+    else if (session->optimizer) {
+        session->early = NST_STOP_NONE;
+        status = nst_session_reweight(session);
+    }
     if (status < 0) return status;
     session->plan_pending = session->restart_pending = false;
     return NST_OK;

@@ -214,7 +214,7 @@ uint32_t nst_session_evaluations(const nst_session *session)
 
 /* ---- the picture ---- */
 
-static int32_t new_picture(const nst_session *session, nst_real **picture, nst_error *error)
+int32_t nst_session_new_picture(const nst_session *session, nst_real **picture, nst_error *error)
 {
     *picture = nst_alloc_array(&session->ctx->memory, nst_picture_values(nst_session_width(session), nst_session_height(session)),
                                sizeof **picture);
@@ -230,7 +230,7 @@ static int32_t find_picture(nst_session *session, const nst_real **picture, nst_
         *picture = nst_optimizer_result(session->optimizer);
         return NST_OK;
     }
-    status = new_picture(session, owned, error);
+    status = nst_session_new_picture(session, owned, error);
     if (status >= 0) status = nst_session_fill_start(session, *owned, error);
     *picture = *owned;
     return status;
@@ -331,7 +331,7 @@ void nst_session_close_scale(nst_session *session)
 
 /* ---- iterations ---- */
 
-static bool last_scale(const nst_session *session)
+bool nst_session_at_last_scale(const nst_session *session)
 {
     return session->scale + 1 == session->schedule.count;
 }
@@ -343,7 +343,7 @@ uint32_t nst_session_iterations_left(const nst_session *session)
     uint32_t total = nst_session_planned(session), left = total > session->iteration ? total - session->iteration : 0;
     uint32_t planned = nst_session_scale_iterations(session, session->scale);
     uint32_t here = planned > session->scale_iteration ? planned - session->scale_iteration : 0;
-    return last_scale(session) || left < here ? left : here;
+    return nst_session_at_last_scale(session) || left < here ? left : here;
 }
 
 /* The terms that belong to the accepted iterate. */
@@ -398,7 +398,7 @@ static uint32_t bounded_iterations(const nst_session *session)
  * delivered is feasible and near the optimum of the box. */
 static bool wants_bounds(const nst_session *session)
 {
-    return session->settings.optim.kind == NST_OPTIMIZER_LBFGS && last_scale(session) &&
+    return session->settings.optim.kind == NST_OPTIMIZER_LBFGS && nst_session_at_last_scale(session) &&
            (session->early != NST_STOP_NONE || nst_session_iterations_left(session) <= bounded_iterations(session));
 }
 
@@ -417,14 +417,14 @@ static void judge(nst_session *session, bool converged, bool bounded)
 static nst_stop_reason scale_over(const nst_session *session)
 {
     if (session->early != NST_STOP_NONE && session->bounded_left == 0) return session->early;
-    if (nst_strength_found(&session->strength) && session->scale == 0 && !last_scale(session)) return NST_STOP_ITERATIONS;
+    if (nst_strength_found(&session->strength) && session->scale == 0 && !nst_session_at_last_scale(session)) return NST_STOP_ITERATIONS;
     if (nst_session_iterations_left(session) == 0) return session->early != NST_STOP_NONE ? session->early : NST_STOP_ITERATIONS;
     return NST_STOP_NONE;
 }
 
 nst_stop_reason nst_session_over(const nst_session *session)
 {
-    return session->optimizer && last_scale(session) ? scale_over(session) : NST_STOP_NONE;
+    return session->optimizer && nst_session_at_last_scale(session) ? scale_over(session) : NST_STOP_NONE;
 }
 
 static int32_t numeric_failure(nst_session *session)
@@ -448,17 +448,10 @@ int32_t nst_session_begin(nst_session *session)
 
 /* ---- the first scale ---- */
 
-void nst_session_take_weights(nst_session *session)
-{
-    if (session->strength.phase != NST_STRENGTH_OFF) session->settings.alpha = session->strength.weight;
-    if (session->restraint.target > 0) session->settings.matting = session->restraint.weight;
-}
-
 static void begin_strength(nst_session *session)
 {
     nst_strength *strength = &session->strength;
-    if (isnan(session->settings.strength)) return;
-    if (strength->phase == NST_STRENGTH_OFF)
+    if (!isnan(session->settings.strength) && strength->phase == NST_STRENGTH_OFF)
         nst_strength_begin(strength, session->settings.strength, session->schedule.search_share, nst_session_iterations_left(session));
 }
 
@@ -472,7 +465,7 @@ static int32_t open_first_scale(nst_session *session, nst_error *error)
     nst_restraint_begin(&session->restraint, session->settings.photo, session->settings.matting);
     nst_restraint_follow(&session->restraint, 0, nst_session_scale_iterations(session, 0));
     nst_session_take_weights(session);
-    status = new_picture(session, &picture, error);
+    status = nst_session_new_picture(session, &picture, error);
     if (status >= 0) status = nst_session_fill_start(session, picture, error);
     if (status >= 0) status = nst_session_open_scale(session, &picture, error);
     nst_free(&session->ctx->memory, picture);
@@ -482,69 +475,6 @@ static int32_t open_first_scale(nst_session *session, nst_error *error)
     session->strength = before; /* options may be others when it is tried again */
     session->restraint = held;
     return status;
-}
-
-/* ---- strength and restraint ---- */
-
-static int32_t reweight(nst_session *session)
-{
-    nst_session_take_weights(session);
-    nst_objective_reweight(session->objective, &session->settings);
-    nst_optimizer_restart(session->optimizer);
-    session->window_count = 0; /* also where the evaluation is cancelled */
-    return nst_session_begin(session);
-}
-
-/* The start picture takes the present one's place; the scale stays. */
-static int32_t start_over(nst_session *session)
-{
-    nst_real *picture;
-    int32_t status = new_picture(session, &picture, &session->error);
-    if (status >= 0) status = nst_session_fill_start(session, picture, &session->error);
-    if (status >= 0) nst_optimizer_jump(session->optimizer, picture);
-    nst_free(&session->ctx->memory, picture);
-    if (status < 0) return status;
-    session->start_over_pending = false;
-    return reweight(session);
-}
-
-void nst_session_follow(nst_session *session)
-{
-    uint32_t left = nst_session_iterations_left(session);
-    bool found = nst_strength_found(&session->strength) && !last_scale(session); /* such a scale is about to end */
-    if (!found && !nst_strength_searching(&session->strength)) nst_strength_follow(&session->strength, session->scale_iteration, left);
-    nst_restraint_follow(&session->restraint, session->scale_iteration, left);
-}
-
-/* Iterations that were planned for more rounds are spared, where the user did not ask for them by number; a last scale keeps some for
- * corrections and for its bounded ones. What is not spared goes on at this scale where it is the only one, else at the last. */
-static void settle(nst_session *session)
-{
-    uint32_t left = nst_session_iterations_left(session);
-    uint32_t still = last_scale(session) ? nst_strength_afterwards(session->strength.share) : 0;
-    session->coarse_end = session->scale_iteration + (left < still ? left : still);
-    if (last_scale(session)) nst_session_follow(session);
-}
-
-/* A search has other weights in every round: the picture is held to its share once that is over. */
-static bool corrects_restraint(nst_session *session)
-{
-    if (nst_strength_searching(&session->strength) || session->early != NST_STOP_NONE) return false;
-    return nst_restraint_note(&session->restraint, session->scale_iteration, session->matting_share);
-}
-
-/* Strength and restraint look at the iteration together, so that two corrections cost one evaluation. */
-static int32_t keep_weights(nst_session *session)
-{
-    bool over = session->early != NST_STOP_NONE, restrained;
-    nst_strength_move move = nst_strength_note(&session->strength, session->scale_iteration, session->retention, over);
-    if (move == NST_STRENGTH_SETTLED) settle(session);
-    restrained = corrects_restraint(session);
-    if (move != NST_STRENGTH_START_OVER && move != NST_STRENGTH_REWEIGHT) return restrained ? reweight(session) : NST_CONTINUE;
-    session->early = NST_STOP_NONE;
-    session->bounded_left = 0;
-    session->start_over_pending = move == NST_STRENGTH_START_OVER;
-    return session->start_over_pending ? start_over(session) : reweight(session);
 }
 
 /* ---- one iteration ---- */
@@ -570,7 +500,7 @@ static int32_t iterate(nst_session *session)
     session->scale_iteration++;
     note_loss(session);
     judge(session, status == NST_STEP_CONVERGED, bounded);
-    return keep_weights(session);
+    return nst_session_keep_weights(session);
 }
 
 /* ---- from one scale or plan to another ---- */
@@ -620,7 +550,7 @@ static int32_t resample_moments(void *user, const nst_real *from, nst_real *to)
 static int32_t open_around(nst_session *session, const nst_optimizer *old, resampling *sizes)
 {
     nst_real *picture;
-    int32_t status = new_picture(session, &picture, sizes->error);
+    int32_t status = nst_session_new_picture(session, &picture, sizes->error);
     if (status >= 0)
         status = nst_session_grow(session, nst_optimizer_result(old), (nst_extent){sizes->from_width, sizes->from_height},
                                   (nst_extent){sizes->width, sizes->height}, picture, sizes->error);
@@ -678,9 +608,9 @@ static int32_t advance(nst_session *session)
     nst_stop_reason over;
     if (status < 0) return status;
     if (!session->optimizer) return open_first_scale(session, &session->error);
-    if (session->start_over_pending) return start_over(session);
+    if (session->start_over_pending) return nst_session_start_over(session);
     over = scale_over(session);
-    if (over != NST_STOP_NONE && !last_scale(session)) return open_next_scale(session);
+    if (over != NST_STOP_NONE && !nst_session_at_last_scale(session)) return open_next_scale(session);
     session->stop = over;
     return over != NST_STOP_NONE ? NST_DONE : iterate(session);
 }

@@ -1,5 +1,5 @@
-/* The session's inside, shared by session.c (the run), start.c (where pictures come from), reached.c (how near the style is), change.c
- * (options while it runs) and checkpoint.c (save and resume). */
+/* The session's inside, shared by session.c (the run), steer.c (the weights on the way), start.c (where pictures come from), reached.c (how
+ * near the style is), change.c (options while it runs) and checkpoint.c (save and resume). */
 #ifndef NST_SESSION_INTERNAL_H
 #define NST_SESSION_INTERNAL_H
 
@@ -82,10 +82,6 @@ void nst_session_destroy(nst_session *session);
 /* Takes the previous frame over on success (previous.h; NULL: none); no scale may be open yet. */
 int32_t nst_session_take_previous(nst_session *session, nst_image *previous, nst_error *error);
 
-/* Into the settings, the weights that strength and restraint have come to. */
-void nst_session_take_weights(nst_session *session);
-/* Corrections of both from here to the end of the scale; a search goes on. */
-void nst_session_follow(nst_session *session);
 /* Notes the matting loss's plain value in the latest terms. */
 void nst_session_note_share(nst_session *session);
 
@@ -102,6 +98,9 @@ int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, c
 /* Evaluates the picture, where that has not been done for the present objective, and notes its loss. */
 int32_t nst_session_begin(nst_session *session);
 void nst_session_close_scale(nst_session *session);
+bool nst_session_at_last_scale(const nst_session *session);
+/* Room for a picture of the present scale. */
+int32_t nst_session_new_picture(const nst_session *session, nst_real **picture, nst_error *error);
 size_t nst_session_width(const nst_session *session);
 size_t nst_session_height(const nst_session *session);
 uint32_t nst_session_evaluations(const nst_session *session);
@@ -129,6 +128,18 @@ int32_t nst_session_look_at_content(nst_session *session, nst_error *error);
 void nst_session_note_style(nst_session *session);
 /* Whether the finished picture has far less of the style than was asked for. */
 bool nst_session_style_incomplete(const nst_session *session);
+
+/* steer.c */
+/* Into the settings, the weights that strength and restraint have come to. */
+void nst_session_take_weights(nst_session *session);
+/* Evaluates the picture with the weights as they are now; what the optimiser had learnt is forgotten. As nst_session_begin(). */
+int32_t nst_session_reweight(nst_session *session);
+/* Corrections of both from here to the end of the scale; a search goes on. */
+void nst_session_follow(nst_session *session);
+/* The start picture takes the present one's place; the scale stays. */
+int32_t nst_session_start_over(nst_session *session);
+/* After an iteration: what strength and restraint make of it. */
+int32_t nst_session_keep_weights(nst_session *session);
 
 /* start.c */
 /* The start picture (3, height, width) of the present scale. */
