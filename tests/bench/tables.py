@@ -3,6 +3,8 @@
     python3 tests/bench/tables.py BUILD                      # all of it: hours, on a machine that does nothing else
     python3 tests/bench/tables.py BUILD --only kernels,nst   # parts: kernels, nst, versus, isa, optimise
     python3 tests/bench/tables.py BUILD --only none          # only writes the tables, from the results that are there
+    python3 tests/bench/tables.py BUILD --only nst --sizes 256,512 --steps 3                  # less of a part
+    python3 tests/bench/tables.py BUILD --only versus,optimise --torch-modes fp32             # on a processor without bf16
     python3 tests/bench/tables.py BUILD --quick --page FILE  # tiny sizes, to see that it works: never for the page itself
 
 BUILD is a build folder (use --buildtype=release); the results stay in BUILD/performance as JSON. What could not be measured is left out of
@@ -34,6 +36,8 @@ class Measuring:
         self.arguments, self.build = arguments, pathlib.Path(arguments.build).resolve()
         self.results = self.build / "performance"
         self.sizes = QUICK if arguments.quick else FULL
+        if arguments.sizes:
+            self.sizes = dict.fromkeys(self.sizes, arguments.sizes)
         self.nst, self.library = self.build / "tools/nst", self.build / "lib/libnst.so"
         data = pathlib.Path(os.environ.get("NST_TEST_DATA", SOURCE.parent / "shared"))
         self.weights = data / "weights/vgg19-caffe-bgr.safetensors"
@@ -62,34 +66,35 @@ class Measuring:
                   *repeat)
 
     def bench(self):
-        steps = ["--steps", "2"] if self.arguments.quick else ["--steps", "10"]
+        steps = ["--steps", 2 if self.arguments.quick else self.arguments.steps]
         weights = self.weights if self.weights.exists() else "builtin"
         for level in self.levels():
             for threads in sorted({1, self.arguments.threads}):
                 self.call("nst-%s-%d" % (level, threads), self.nst, "bench", "--size", self.sizes["nst"], "--weights", weights, "--level",
                           level, "--threads", threads, *steps)
 
-    def versus(self, name, settings, *more):
+    def compare(self, name, settings, modes, *more):
         quick = ["--rounds", "2", "--block-seconds", "0.1", "--probe", "1", "--layouts", "channels_last"] if self.arguments.quick else []
         words = [word for setting in settings for word in ("--nst", setting)]
-        self.call(name, sys.executable, HERE / "versus_pytorch.py", self.library, "--threads", self.arguments.threads, *words, *quick, *more)
+        self.call(name, sys.executable, HERE / "versus_pytorch.py", self.library, "--threads", self.arguments.threads, "--torch-modes", modes, *words,
+                  *quick, *more)
 
     def all(self, parts):
         self.results.mkdir(exist_ok=True)
         (self.results / "machine.json").write_text(json.dumps(machine(self.build), indent=1))
-        levels = self.levels()
+        levels, modes = self.levels(), self.arguments.torch_modes
         if "kernels" in parts:
             self.kernels()
         if "nst" in parts:
             self.bench()
         if "versus" in parts:
-            self.versus("versus", [LEVELS[level] for level in levels], "--sizes", self.sizes["versus"])
+            self.compare("versus", [LEVELS[level] for level in levels], modes, "--sizes", self.sizes["versus"])
         if "isa" in parts and "avx2" in levels:
-            self.versus("isa", [LEVELS["avx2"]], "--sizes", self.sizes["versus"], "--isa", "avx2", "--torch-modes", "fp32")
+            self.compare("isa", [LEVELS["avx2"]], "fp32", "--sizes", self.sizes["versus"], "--isa", "avx2")
         if "optimise" in parts:
             quick = ["--iterations", "10", "--pairs", "1", "--every", "2"] if self.arguments.quick else []
-            self.versus("optimise", levels[:1] if levels[:1] == ["amx"] else [LEVELS[level] for level in levels[:1]], "--optimise", "--sizes",
-                        self.sizes["optimise"], *quick)
+            best = levels[:1] if levels[:1] == ["amx"] else [LEVELS[level] for level in levels[:1]]
+            self.compare("optimise", best, modes, "--optimise", "--sizes", self.sizes["optimise"], *quick)
 
 
 def first_line(*command):
@@ -271,6 +276,9 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))))
+    parser.add_argument("--sizes", help="of the pictures, in place of every part's own")
+    parser.add_argument("--steps", type=int, default=10, help="nst: steps to measure per setting")
+    parser.add_argument("--torch-modes", default="fp32,bf16", help="versus, optimise: precisions of PyTorch")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--page", type=pathlib.Path, default=SOURCE / "docs/performance.md")
     arguments = parser.parse_args()
