@@ -179,7 +179,7 @@ NST_API int32_t nst_session_get_strength(const nst_session *session, nst_strengt
 /* Term `index` of the latest accepted iteration; NST_ERR_NOT_FOUND past the end. */
 NST_API int32_t nst_session_get_term(const nst_session *session, uint32_t index, nst_loss_term *term);
 /* The picture as it is now, clipped to 0..1, in the size of the present scale, with the content's alpha, and filtered as the option
- * finish says. */
+ * finish says; at the last scale in the size of the result, which the option enlarge makes larger. */
 NST_API int32_t nst_session_get_image(nst_session *session, nst_image **out);
 /* The present value of an option, as nst_options_get_str(); "auto" defaults appear as what they came to. */
 NST_API const char *nst_session_get_option(const nst_session *session, const char *key);

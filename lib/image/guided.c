@@ -15,7 +15,8 @@ enum { GUIDE = 0, SQUARES = 3, IMAGE = 9, PRODUCTS = 10, MOMENTS = 13, COEFFICIE
 typedef struct guiding {
     size_t width, height, radius;
     double epsilon;
-    const float *guide; /* (3, H, W) */
+    const float *guide;    /* (3, H, W) */
+    const float *detailed; /* the guide with more detail (3, H, W), or NULL */
     float *plane;       /* p, then q */
     float *coefficients; /* (4, H, W): a, b */
     double *columns;    /* (W, MOMENTS): sums over the rows of the boxes at work */
@@ -126,6 +127,17 @@ static void apply_box(const guiding *g, size_t position, const double *sums, dou
     g->plane[position] = (float)(sum / count);
 }
 
+/* What the detail comes to in the plane, which is an affine function of the guide. */
+static void add_detail(const guiding *g, size_t position, const double *sums, double count)
+{
+    double sum = 0;
+    for (size_t c = 0; c < 3; c++) {
+        size_t at = c * g->width * g->height + position;
+        sum += sums[c] * ((double)g->detailed[at] - (double)g->guide[at]);
+    }
+    g->plane[position] = (float)((double)g->plane[position] + sum / count);
+}
+
 /* ---- planes ---- */
 
 size_t nst_planes_guided_bytes(size_t width, size_t height)
@@ -133,20 +145,34 @@ size_t nst_planes_guided_bytes(size_t width, size_t height)
     return COEFFICIENTS * width * height * sizeof(float) + MOMENTS * width * sizeof(double);
 }
 
+static int32_t guide_planes(guiding *g, nst_ctx *ctx, float *planes, const sliding *apply, nst_error *error)
+{
+    static const sliding fit = {MOMENTS, moments_of, fit_box};
+    size_t count = g->width * g->height, all;
+    if (nst_size_mul(count, COEFFICIENTS, &all)) g->coefficients = nst_alloc_array(&ctx->memory, all, sizeof *g->coefficients);
+    g->columns = nst_alloc_array(&ctx->memory, MOMENTS * g->width, sizeof *g->columns);
+    for (size_t c = 0; c < 3 && g->coefficients && g->columns; c++) {
+        g->plane = planes + c * count;
+        slide(g, &fit);
+        slide(g, apply);
+    }
+    nst_free(&ctx->memory, g->columns);
+    nst_free(&ctx->memory, g->coefficients);
+    return g->coefficients && g->columns ? NST_OK : nst_fail_nomem(error, "the guided filter");
+}
+
 int32_t nst_planes_guided(nst_ctx *ctx, float *planes, const float *guide, size_t width, size_t height, size_t radius, double epsilon,
                           nst_error *error)
 {
-    static const sliding fit = {MOMENTS, moments_of, fit_box}, apply = {COEFFICIENTS, coefficients_of, apply_box};
+    static const sliding apply = {COEFFICIENTS, coefficients_of, apply_box};
     guiding g = {.width = width, .height = height, .radius = radius, .epsilon = epsilon, .guide = guide};
-    size_t count = width * height, all;
-    if (nst_size_mul(count, COEFFICIENTS, &all)) g.coefficients = nst_alloc_array(&ctx->memory, all, sizeof *g.coefficients);
-    g.columns = nst_alloc_array(&ctx->memory, MOMENTS * width, sizeof *g.columns);
-    for (size_t c = 0; c < 3 && g.coefficients && g.columns; c++) {
-        g.plane = planes + c * count;
-        slide(&g, &fit);
-        slide(&g, &apply);
-    }
-    nst_free(&ctx->memory, g.columns);
-    nst_free(&ctx->memory, g.coefficients);
-    return g.coefficients && g.columns ? NST_OK : nst_fail_nomem(error, "the guided filter");
+    return guide_planes(&g, ctx, planes, &apply, error);
+}
+
+int32_t nst_planes_add_detail(nst_ctx *ctx, float *planes, const float *guide, const float *detailed, size_t width, size_t height,
+                              size_t radius, double epsilon, nst_error *error)
+{
+    static const sliding apply = {COEFFICIENTS, coefficients_of, add_detail};
+    guiding g = {.width = width, .height = height, .radius = radius, .epsilon = epsilon, .guide = guide, .detailed = detailed};
+    return guide_planes(&g, ctx, planes, &apply, error);
 }

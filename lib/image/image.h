@@ -80,12 +80,14 @@ int32_t nst_plane_resample(nst_ctx *ctx, const float *from, size_t from_width, s
                            size_t to_height, bool bilinear, nst_error *error);
 size_t nst_plane_resample_bytes(size_t from_width, size_t from_height, size_t to_width, size_t to_height, bool bilinear);
 
-
 /* Filters of three planes (3, H, W) in place, towards an image of the same size; results are not clipped. `..._bytes`: what they take
  * while they work. */
 int32_t nst_planes_guided(nst_ctx *ctx, float *planes, const float *guide, size_t width, size_t height, size_t radius, double epsilon,
                           nst_error *error);
-size_t nst_planes_guided_bytes(size_t width, size_t height);
+size_t nst_planes_guided_bytes(size_t width, size_t height); /* add_detail()'s as well */
+/* `detailed` is the guide with more detail: the planes get that, each as the guided filter takes it for an affine function of the guide. */
+int32_t nst_planes_add_detail(nst_ctx *ctx, float *planes, const float *guide, const float *detailed, size_t width, size_t height,
+                              size_t radius, double epsilon, nst_error *error);
 int32_t nst_planes_screen(nst_ctx *ctx, float *planes, const float *content, size_t width, size_t height, double luma, double chroma,
                           nst_error *error);
 size_t nst_planes_screen_bytes(size_t width, size_t height);

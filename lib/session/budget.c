@@ -165,15 +165,21 @@ static int32_t open_scale(forecast *f, size_t scale)
     return status;
 }
 
+static size_t making_bytes(const nst_targets *targets, const nst_schedule *schedule)
+{
+    nst_enlarging e = nst_session_enlarging(targets, schedule);
+    return nst_enlarges(&e) ? nst_enlarge_bytes(&e) : nst_picture_to_image_bytes(e.width, e.height, targets->content);
+}
+
 /* The finished picture goes out. Under a limit the features rest meanwhile (nst_session_image()). */
 static void hand_out(forecast *f)
 {
     const nst_targets *targets = f->session->targets;
-    size_t last = f->schedule->count - 1, width = f->schedule->scales[last].width, height = f->schedule->scales[last].height;
+    size_t width = f->schedule->width, height = f->schedule->height;
     size_t image = nst_image_bytes(width, height, targets->content && targets->content->has_alpha);
     size_t resting = f->settings->memory_limit > 0 ? f->size.walk.bytes : 0;
     nst_ledger_give(&f->ledger, NST_FOR_FEATURES, resting);
-    pass_through(&f->ledger, NST_FOR_IMAGES, nst_picture_to_image_bytes(width, height, targets->content));
+    pass_through(&f->ledger, NST_FOR_IMAGES, making_bytes(targets, f->schedule));
     pass_through(&f->ledger, NST_FOR_IMAGES, image + nst_colour_result_bytes(targets, f->settings->colours, width, height));
     pass_through(&f->ledger, NST_FOR_IMAGES, image + nst_finish_bytes(f->settings->finish, targets->content, width, height));
     nst_ledger_take(&f->ledger, NST_FOR_FEATURES, resting);
@@ -287,8 +293,7 @@ static int32_t obey_at(const nst_session *session, const nst_settings *settings,
 /* The largest size, in steps of 16, that the limit allows; 0: none. */
 static size_t possible_size(const nst_session *session, const nst_settings *settings, const nst_schedule *schedule)
 {
-    size_t width = schedule->scales[schedule->count - 1].width, height = schedule->scales[schedule->count - 1].height;
-    size_t low = 0, high = (width > height ? width : height) / 16;
+    size_t low = 0, high = (schedule->width > schedule->height ? schedule->width : schedule->height) / 16;
     while (low < high) {
         size_t middle = low + (high - low + 1) / 2;
         if (obey_at(session, settings, 16 * middle) != NST_ERR_LIMIT) low = middle; /* it may be too small for the layers */
@@ -306,8 +311,7 @@ static void advise(const nst_session *session, const nst_settings *settings, siz
     else if (settings->width == 0) snprintf(advice, capacity, "try size %zu, which fits", size);
     else {
         nst_schedule_make(&smaller, shape_giver(session), &schedule);
-        snprintf(advice, capacity, "try width %zu and height %zu, which fits", schedule.scales[schedule.count - 1].width,
-                 schedule.scales[schedule.count - 1].height);
+        snprintf(advice, capacity, "try width %zu and height %zu, which fits", schedule.width, schedule.height);
     }
 }
 
@@ -321,8 +325,8 @@ static int32_t refuse(const nst_session *session, const nst_settings *settings, 
     least += share < (double)largest_allowance ? share : (double)largest_allowance;
     advise(session, settings, size, advice, sizeof advice);
     return nst_fail(error, NST_ERR_LIMIT, "memory-limit: a picture of %zux%zu needs at least %s, in tiles and with every saving, and the "
-                    "limit is %s; %s", schedule->scales[schedule->count - 1].width, schedule->scales[schedule->count - 1].height,
-                    nst_format_bytes(least, need), nst_format_bytes((double)settings->memory_limit, limit), advice);
+                    "limit is %s; %s", schedule->width, schedule->height, nst_format_bytes(least, need),
+                    nst_format_bytes((double)settings->memory_limit, limit), advice);
 }
 
 int32_t nst_session_plan_memory(const nst_session *session, nst_settings *settings, nst_schedule *schedule, nst_error *error)
@@ -343,11 +347,11 @@ static void describe_choices(const forecast *f, nst_estimate *e)
     size_t last = f->schedule->count - 1;
     const nst_tiling *tiling = &f->size.walk.ways[0].gradient;
     bool tiled = nst_walk_tiled(&f->size.walk);
-    e->width = (uint32_t)f->schedule->scales[last].width;
-    e->height = (uint32_t)f->schedule->scales[last].height;
+    e->width = (uint32_t)f->schedule->width;
+    e->height = (uint32_t)f->schedule->height;
     e->tiles = tiled ? (uint32_t)nst_tiling_count(tiling) : 1;
-    e->tile_width = tiled ? (uint32_t)tiling->core_width : e->width;
-    e->tile_height = tiled ? (uint32_t)tiling->core_height : e->height;
+    e->tile_width = tiled ? (uint32_t)tiling->core_width : (uint32_t)f->schedule->scales[last].width;
+    e->tile_height = tiled ? (uint32_t)tiling->core_height : (uint32_t)f->schedule->scales[last].height;
     if (f->settings->optim.kind == NST_OPTIMIZER_LBFGS) {
         e->history = (uint32_t)f->settings->optim.history;
         e->history_bits = f->settings->optim.history_precision == NST_PRECISION_BF16 ? 16 : 32;

@@ -15,30 +15,13 @@ static nst_filter filter_of(nst_filter_kind kind, size_t width, size_t height)
                         .luma = poisson_luma, .chroma = poisson_chroma};
 }
 
-/* The content image as the optimiser sees it: resized, and over white where it is transparent. */
-static int32_t make_guide(const nst_image *content, size_t width, size_t height, nst_image **out, nst_error *error)
-{
-    nst_ctx *ctx = content->ctx;
-    nst_real *picture = nst_alloc(&ctx->memory, nst_picture_bytes(width, height));
-    int32_t status = picture ? nst_picture_from_image(content, width, height, picture, error) : nst_fail_nomem(error, "the finish");
-    if (status >= 0) status = nst_picture_to_image(ctx, picture, width, height, NULL, out, error);
-    nst_free(&ctx->memory, picture);
-    return status;
-}
-
-static size_t guide_bytes(const nst_image *content, size_t width, size_t height)
-{
-    size_t reading = nst_picture_from_image_bytes(content, width, height), making = nst_picture_to_image_bytes(width, height, NULL);
-    return nst_picture_bytes(width, height) + (reading > making ? reading : making);
-}
-
 int32_t nst_finish_image(nst_filter_kind kind, const nst_image *content, nst_image *image, nst_error *error)
 {
     nst_filter filter = filter_of(kind, image->width, image->height);
     nst_image *guide = NULL;
     int32_t status;
     if (kind == NST_FILTER_NONE || !content) return NST_OK;
-    status = make_guide(content, image->width, image->height, &guide, error);
+    status = nst_picture_see_image(content, image->width, image->height, &guide, error);
     if (status >= 0) status = nst_image_apply_filter(image, guide, &filter, error);
     nst_image_unref(guide);
     return status;
@@ -49,7 +32,7 @@ size_t nst_finish_bytes(nst_filter_kind kind, const nst_image *content, size_t w
     nst_filter filter = filter_of(kind, width, height);
     size_t first, then;
     if (kind == NST_FILTER_NONE || !content) return 0;
-    first = guide_bytes(content, width, height);
+    first = nst_picture_see_image_bytes(content, width, height);
     then = nst_image_bytes(width, height, false) + nst_image_filter_bytes(width, height, &filter);
     return first > then ? first : then;
 }

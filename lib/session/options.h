@@ -37,6 +37,7 @@ typedef enum nst_option_id {
     NST_OPT_WIDTH,
     NST_OPT_HEIGHT,
     NST_OPT_SCALES,
+    NST_OPT_ENLARGE,
     NST_OPT_DETAIL,
     NST_OPT_ITERATIONS,
     NST_OPT_TOLERANCE,

@@ -68,6 +68,22 @@ size_t nst_picture_to_image_bytes(size_t width, size_t height, const nst_image *
     return nst_image_bytes(width, height, alpha) + resized;
 }
 
+int32_t nst_picture_see_image(const nst_image *image, size_t width, size_t height, nst_image **out, nst_error *error)
+{
+    nst_ctx *ctx = image->ctx;
+    nst_real *picture = nst_alloc(&ctx->memory, nst_picture_bytes(width, height));
+    int32_t status = picture ? nst_picture_from_image(image, width, height, picture, error) : nst_fail_nomem(error, "an image");
+    if (status >= 0) status = nst_picture_to_image(ctx, picture, width, height, NULL, out, error);
+    nst_free(&ctx->memory, picture);
+    return status;
+}
+
+size_t nst_picture_see_image_bytes(const nst_image *image, size_t width, size_t height)
+{
+    size_t reading = nst_picture_from_image_bytes(image, width, height), making = nst_picture_to_image_bytes(width, height, NULL);
+    return nst_picture_bytes(width, height) + (reading > making ? reading : making);
+}
+
 static int32_t resample_plane(nst_ctx *ctx, const nst_real *from, size_t from_width, size_t from_height, nst_real *to, size_t width,
                               size_t height, bool bilinear, float *scratch, nst_error *error)
 {

@@ -21,6 +21,7 @@ static inline size_t nst_picture_bytes(size_t width, size_t height)
 /* What those below take while they work, beside what they make (to_image: the image that stays as well). */
 size_t nst_picture_from_image_bytes(const nst_image *image, size_t width, size_t height);
 size_t nst_picture_to_image_bytes(size_t width, size_t height, const nst_image *alpha_of);
+size_t nst_picture_see_image_bytes(const nst_image *image, size_t width, size_t height); /* what it makes included */
 size_t nst_picture_resample_bytes(size_t from_width, size_t from_height, size_t width, size_t height, bool bilinear);
 
 /* The image resized to width x height and seen over white where it is transparent. */
@@ -28,6 +29,8 @@ int32_t nst_picture_from_image(const nst_image *image, size_t width, size_t heig
 /* Clipped to 0..1. `alpha_of` (may be NULL): an image whose alpha, resized, the result gets. */
 int32_t nst_picture_to_image(nst_ctx *ctx, const nst_real *picture, size_t width, size_t height, const nst_image *alpha_of,
                              nst_image **out, nst_error *error);
+/* The image as the optimiser sees it, from_image() and to_image(): resized, opaque. */
+int32_t nst_picture_see_image(const nst_image *image, size_t width, size_t height, nst_image **out, nst_error *error);
 /* To another size: Lanczos, or bilinear for values that must keep their sign. */
 int32_t nst_picture_resample(nst_ctx *ctx, const nst_real *from, size_t from_width, size_t from_height, nst_real *to, size_t width,
                              size_t height, bool bilinear, nst_error *error);

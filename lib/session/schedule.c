@@ -8,6 +8,8 @@
 static const size_t largest_coarse = 181;
 /* And its shorter side at least this, which leaves relu5_1 two positions: a panorama begins at a larger scale. */
 static const size_t least_coarse = 32;
+/* A draft is painted at half its size where that is at least this. */
+static const size_t least_draft = 256;
 /* An octave's longer side is at least this: smaller ones show a network little more than its own borders. */
 static const size_t least_octave = 64;
 enum { MOST_SCALES = sizeof ((nst_schedule *)0)->scales / sizeof ((nst_schedule *)0)->scales[0] };
@@ -53,6 +55,12 @@ static void share_iterations(const nst_settings *settings, nst_schedule *out)
     if (!isnan(settings->strength)) plan_search(settings, out);
 }
 
+static size_t enlarging(const nst_settings *settings, double longer)
+{
+    if (settings->enlarge > 0) return settings->enlarge;
+    return longer >= 2.0 * (double)least_draft ? 2 : 1;
+}
+
 void nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out)
 {
     size_t width = settings->width ? settings->width : model_image->width;
@@ -60,6 +68,9 @@ void nst_schedule_make(const nst_settings *settings, const nst_image *model_imag
     size_t longer = width > height ? width : height, shorter = width > height ? height : width;
     double full = settings->size ? (double)settings->size / (double)longer : 1;
     out->search_share = 0;
+    out->width = scaled(width, full);
+    out->height = scaled(height, full);
+    full /= (double)enlarging(settings, full * (double)longer);
     out->count = settings->scales ? settings->scales : scales_down_from(full * (double)longer, full * (double)shorter);
     for (size_t i = 0; i < out->count; i++) {
         double factor = full / (double)((size_t)1 << (out->count - 1 - i));

@@ -6,6 +6,7 @@
 #include "session/settings.h"
 
 typedef struct nst_schedule {
+    size_t width, height; /* of the picture that is handed out; it is painted at the last scale's, and enlarged where that is smaller */
     size_t count;
     uint32_t search_share; /* nst_strength_begin(); 0: no search */
     struct {

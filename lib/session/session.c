@@ -61,8 +61,7 @@ static int32_t check_picture(const nst_session *session, const nst_settings *set
 {
     const char *what = schedule->count > 1 ? "the coarsest scale" : "a picture";
     nst_layer content, style;
-    int32_t status = nst_image_check_size(session->ctx, schedule->scales[schedule->count - 1].width,
-                                          schedule->scales[schedule->count - 1].height, error);
+    int32_t status = nst_image_check_size(session->ctx, schedule->width, schedule->height, error);
     find_deepest(session, &settings->content, &content);
     find_deepest_of_styles(session, settings, &style);
     if (status >= 0) status = check_smallest(what, &content, schedule->scales[0].width, schedule->scales[0].height, error);
@@ -236,15 +235,29 @@ static int32_t find_picture(nst_session *session, const nst_real **picture, nst_
     return status;
 }
 
+nst_enlarging nst_session_enlarging(const nst_targets *targets, const nst_schedule *schedule)
+{
+    size_t last = schedule->count - 1;
+    return (nst_enlarging){targets->content, schedule->scales[last].width, schedule->scales[last].height, schedule->width,
+                           schedule->height};
+}
+
+/* On the way to the last scale pictures are handed out as they are. */
+static int32_t make_image(const nst_session *session, const nst_real *picture, nst_image **out, nst_error *error)
+{
+    nst_enlarging e = nst_session_enlarging(session->targets, &session->schedule);
+    if (nst_session_at_last_scale(session) && nst_enlarges(&e)) return nst_enlarge(&e, picture, out, error);
+    return nst_picture_to_image(session->ctx, picture, nst_session_width(session), nst_session_height(session), session->targets->content,
+                                out, error);
+}
+
 int32_t nst_session_image(nst_session *session, nst_image **out)
 {
     const nst_real *picture;
     nst_real *owned;
     int32_t status = find_picture(session, &picture, &owned, &session->error);
     if (session->objective && session->settings.memory_limit > 0) nst_objective_rest(session->objective);
-    if (status >= 0)
-        status = nst_picture_to_image(session->ctx, picture, nst_session_width(session), nst_session_height(session),
-                                      session->targets->content, out, &session->error);
+    if (status >= 0) status = make_image(session, picture, out, &session->error);
     if (status >= 0) status = nst_colour_result(session->targets, session->settings.colours, out, &session->error);
     if (status >= 0) status = nst_finish_image(session->settings.finish, session->targets->content, *out, &session->error);
     if (status < 0) nst_image_unref(*out), *out = NULL;

@@ -3,6 +3,7 @@
 #ifndef NST_SESSION_INTERNAL_H
 #define NST_SESSION_INTERNAL_H
 
+#include "session/enlarge.h"
 #include "session/objective.h"
 #include "session/pyramid.h"
 #include "session/schedule.h"
@@ -99,6 +100,8 @@ int32_t nst_session_reopen(nst_session *session, const nst_settings *settings, c
 int32_t nst_session_begin(nst_session *session);
 void nst_session_close_scale(nst_session *session);
 bool nst_session_at_last_scale(const nst_session *session);
+/* From the last scale to the picture that is handed out. */
+nst_enlarging nst_session_enlarging(const nst_targets *targets, const nst_schedule *schedule);
 /* Room for a picture of the present scale. */
 int32_t nst_session_new_picture(const nst_session *session, nst_real **picture, nst_error *error);
 size_t nst_session_width(const nst_session *session);

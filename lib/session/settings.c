@@ -263,7 +263,7 @@ static void resolve_start(const nst_options *options, bool has_content, bool has
     if (!has_content) out->detail = 0;
 }
 
-static void resolve_schedule(const nst_options *options, nst_settings *out)
+static void resolve_schedule(const nst_options *options, bool has_content, nst_settings *out)
 {
     bool normalised = out->dialect == NST_DIALECT_NORMALISED;
     out->preset = (nst_preset)nst_option_number(options, NST_OPT_PRESET);
@@ -271,6 +271,7 @@ static void resolve_schedule(const nst_options *options, nst_settings *out)
     out->scales = (size_t)number_or(options, NST_OPT_SCALES, normalised ? 0 : 1);
     out->by_preset = normalised && !is_given(options, NST_OPT_ITERATIONS);
     out->iterations = (uint32_t)number_or(options, NST_OPT_ITERATIONS, 500);
+    out->enlarge = (size_t)number_or(options, NST_OPT_ENLARGE, has_content && out->by_preset && out->preset == NST_PRESET_DRAFT ? 0 : 1);
     out->tolerance = nst_option_number(options, NST_OPT_TOLERANCE);
     out->memory_limit = (size_t)nst_option_number(options, NST_OPT_MEMORY_LIMIT);
 }
@@ -355,7 +356,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     status = resolve_strength(options, has_content && style_count > 0, out, error);
     resolve_weights(options, out);
     resolve_start(options, has_content, style_count > 0, out);
-    resolve_schedule(options, out);
+    resolve_schedule(options, has_content, out);
     resolve_preconditioner(options, out);
     if (!has_content) out->laplacian = 0;
     if (style_count == 0) out->histogram = 0;
@@ -363,6 +364,9 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     out->photo = out->matting > 0 && out->dialect == NST_DIALECT_NORMALISED ? nst_option_number(options, NST_OPT_PHOTO) : 0;
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
     if (status >= 0) status = resolve_shape(options, has_content, out, error);
+    if (status >= 0 && out->enlarge > 1 && !has_content)
+        status = nst_fail(error, NST_ERR_INVALID_ARG, "enlarge is %zu, but there is no content image whose detail it could take",
+                          out->enlarge);
     if (status >= 0 && out->colours != NST_COLOURS_NONE && !has_content)
         status = nst_fail(error, NST_ERR_INVALID_ARG, "colour is %s, but there is no content image whose colours it could be",
                           nst_option_text(options, NST_OPT_COLOUR));

@@ -70,6 +70,7 @@ typedef struct nst_settings {
     nst_preset preset;
     size_t width, height; /* the shape, where no image gives it; else 0 */
     size_t size, scales; /* scales 0: from about 128 pixels on */
+    size_t enlarge;      /* how many times larger than painted the picture is handed out; 0: as its size wants it */
     double detail;       /* of the content, put back where the picture grows */
     bool by_preset;      /* the preset tells the iterations of each scale */
     uint32_t iterations; /* else: in total */

@@ -113,6 +113,8 @@ static const situation situations[] = {
                     "\"style-layers\": \"relu1_1\", \"optimizer\": \"adam\"}"},
     {120, 90, 4, 1, "{\"size\": 400, \"iterations\": 1, \"finish\": \"guided\", \"content-layers\": \"relu1_1\", "
                     "\"style-layers\": \"relu1_1\", \"optimizer\": \"adam\"}"},
+    {120, 90, 4, 1, "{\"size\": 400, \"iterations\": 1, \"enlarge\": 4, \"content-layers\": \"relu1_1\", \"style-layers\": \"relu1_1\"}"},
+    {1200, 900, 3, 1, "{\"size\": 401, \"iterations\": 1, \"enlarge\": 3, \"content-layers\": \"relu1_1\", \"style-layers\": \"relu1_1\"}"},
     {120, 90, 3, 3, "{\"size\": 100, \"iterations\": 2, \"style-weights\": \"1,2,3\"}"},
     {120, 90, 3, 2, "{\"size\": 260, \"iterations\": 4, \"scales\": 2, \"octaves\": 3, \"style-weights\": \"1,0;relu1_1/4:0,1\"}"},
     {120, 90, 3, 1, "{\"size\": 100, \"iterations\": 2, \"style-scale\": 2.5}"},

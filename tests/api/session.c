@@ -614,6 +614,69 @@ static void finished_pictures_are_filtered(void **state)
     nst_image_unref(plain);
 }
 
+/* Mean square of the distance of two images of the same size. */
+static double distance(const nst_image *a, const nst_image *b)
+{
+    pixels p = read_pixels(a), q = read_pixels(b);
+    double sum = 0;
+    assert_true(p.width == q.width && p.height == q.height && p.channels == q.channels);
+    for (size_t i = 0; i < p.count; i++) sum += ((double)p.values[i] - (double)q.values[i]) * ((double)p.values[i] - (double)q.values[i]);
+    free(p.values);
+    free(q.values);
+    return sum / (double)p.count;
+}
+
+static void nothing_is_enlarged_without_a_content(void **state)
+{
+    world *w = *state;
+    nst_targets *targets = new_targets(w, NULL, w->style, NULL);
+    nst_options *options = new_options(w->ctx, "enlarge", "2", NULL);
+    nst_session *session = NULL;
+    assert_int_equal(nst_session_new(targets, options, NULL, &session), NST_ERR_INVALID_ARG);
+    assert_contains(nst_ctx_error(w->ctx), "enlarge");
+    assert_contains(nst_ctx_error(w->ctx), "no content image");
+    nst_options_free(options);
+    nst_targets_unref(targets);
+}
+
+/* Painted at half the size, and handed out at the whole. Of the content itself nearly all the detail comes back, to a gray picture none. */
+static void pictures_are_enlarged_with_the_contents_edges(void **state)
+{
+    world *w = *state;
+    nst_image *content = new_picture(w->ctx, 96, 72, 4, 1), *opaque = NULL, *small = NULL, *soft = NULL, *image;
+    nst_targets *targets = new_targets(w, content, w->style, NULL);
+    nst_session *session = new_session(w->ctx, targets, "size", "0", "enlarge", "2", "iterations", "0", "init", "content", NULL);
+    pixels p;
+    finish(session);
+    assert_true(progress_of(session).width == 48 && progress_of(session).height == 36);
+    image = image_of(session);
+    nst_session_free(session);
+    session = new_session(w->ctx, targets, "size", "0", "enlarge", "1", "iterations", "0", "init", "content", NULL);
+    finish(session);
+    opaque = image_of(session);
+    nst_session_free(session);
+    assert_ok(nst_image_resize(opaque, 48, 36, &small));
+    assert_ok(nst_image_resize(small, 96, 72, &soft));
+    assert_true(distance(image, opaque) < 0.3 * distance(soft, opaque));
+    nst_image_unref(image);
+    session = new_session(w->ctx, targets, "size", "0", "enlarge", "2", "iterations", "0", "init", "gray", NULL);
+    finish(session);
+    image = image_of(session);
+    p = read_pixels(image);
+    assert_true(p.width == 96 && p.height == 72);
+    assert_int_equal(p.channels, 4);
+    for (size_t i = 0; i < p.count; i++)
+        if (i % 4 < 3) assert_true(fabsf(p.values[i] - 0.5f) < 1e-5f);
+    free(p.values);
+    nst_image_unref(image);
+    nst_session_free(session);
+    nst_image_unref(soft);
+    nst_image_unref(small);
+    nst_image_unref(opaque);
+    nst_targets_unref(targets);
+    nst_image_unref(content);
+}
+
 static void sizes(void **state)
 {
     world *w = *state;
@@ -828,6 +891,7 @@ int main(void)
         test_in_world(photo_is_a_term), test_in_world(photo_weights_are_as_documented),
         test_in_world(found_photo_weights_outlive_a_plan),
         test_in_world(finished_pictures_are_filtered),
+        test_in_world(pictures_are_enlarged_with_the_contents_edges), test_in_world(nothing_is_enlarged_without_a_content),
         test_in_world(sizes),
         test_in_world(alpha_of_the_content_is_kept),
         test_in_world(transparency_is_seen_over_white),

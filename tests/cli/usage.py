@@ -129,7 +129,7 @@ class Flags(Case):
         other = {"int": lambda o: str(int(float(o["default"])) + 1), "float": lambda o: "0.75", "bool": lambda o: "true",
                  "choice": lambda o: next(c for c in o["choices"].split("|") if c not in (o["default"], "image", "auto")),
                  "layers": lambda o: "relu1_2,relu2_2:0.5", "floats": lambda o: "1"}
-        special = {"size": "32", "iterations": "2", "scales": "1", "octaves": "2", "memory-limit": "300M"}
+        special = {"size": "32", "iterations": "2", "scales": "1", "octaves": "2", "enlarge": "1", "memory-limit": "300M"}
         for option in json.loads(self.run_nst("options", "--json").stdout)["options"]:
             key, value = option["key"], special.get(option["key"]) or other[option["type"]](option)
             flags = [f"--{key}"] if option["type"] == "bool" else [f"--{key}", value]

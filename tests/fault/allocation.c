@@ -70,7 +70,7 @@ static nst_options *make_options(life *l)
     const char *const pairs[][2] = {{"size", "40"}, {"scales", "2"}, {"iterations", "4"}, {"history", "2"}, {"seed", "3"},
                                     {"init", "noise"}, {"style-layers", "relu1_1,relu3_1"}, {"content-layers", "relu2_2"},
                                     {"style-weights", "2,1;/2:1,0"}, {"photo", "0.2"}, {"colour", "keep"}, {"detail", "0.5"},
-                                    {"finish", strcmp(l->given->optimizer, "adam") == 0 ? "guided" : "poisson"}};
+                                    {"enlarge", "2"}, {"finish", strcmp(l->given->optimizer, "adam") == 0 ? "guided" : "poisson"}};
     RETRY_CTX(nst_options_new(l->ctx, &options));
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
         while (failed(l, nst_options_set_str(options, pairs[i][0], pairs[i][1]), nst_options_error(options))) { }

@@ -332,6 +332,30 @@ static int close_ctx(void **state)
     return 0;
 }
 
+/* A plane that is an affine function of the guide gets that function's detail; one that has nothing of the guide gets none. */
+static void detail_goes_through_the_affine_function(void **state)
+{
+    enum { WIDTH = 17, HEIGHT = 12, COUNT = WIDTH * HEIGHT };
+    nst_ctx *ctx = *state;
+    nst_image *guide = random_image(ctx, WIDTH, HEIGHT, 0, 1, 4), *detailed = random_image(ctx, WIDTH, HEIGHT, 0, 1, 5);
+    const float *g = nst_image_plane_const(guide, 0), *d = nst_image_plane_const(detailed, 0);
+    float planes[3 * COUNT];
+    nst_error error;
+    for (size_t i = 0; i < COUNT; i++) {
+        planes[i] = 0.5f * g[i] - 0.25f * g[2 * COUNT + i] + 0.125f;
+        planes[COUNT + i] = g[COUNT + i];
+        planes[2 * COUNT + i] = 0.75f;
+    }
+    assert_int_equal(nst_planes_add_detail(ctx, planes, g, d, WIDTH, HEIGHT, 3, 1e-9, &error), NST_OK);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(fabsf(planes[i] - (0.5f * d[i] - 0.25f * d[2 * COUNT + i] + 0.125f)) < 1e-5f);
+        assert_true(fabsf(planes[COUNT + i] - d[COUNT + i]) < 1e-5f);
+        assert_true(fabsf(planes[2 * COUNT + i] - 0.75f) < 1e-6f);
+    }
+    nst_image_unref(guide);
+    nst_image_unref(detailed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +364,7 @@ int main(void)
         cmocka_unit_test(poisson_goes_from_one_to_the_other),
         cmocka_unit_test(guided_is_the_mean_of_its_boxes),
         cmocka_unit_test(guided_by_itself_is_itself),
+        cmocka_unit_test(detail_goes_through_the_affine_function),
         cmocka_unit_test(alpha_and_texts_stay),
         cmocka_unit_test(their_memory_is_told),
     };

@@ -12,7 +12,7 @@
 
 static nst_schedule schedule_of(size_t size, size_t scales, uint32_t width, uint32_t height)
 {
-    nst_settings settings = {.size = size, .scales = scales};
+    nst_settings settings = {.enlarge = 1, .size = size, .scales = scales};
     nst_image image = {.width = width, .height = height};
     nst_schedule schedule;
     nst_schedule_make(&settings, &image, &schedule);
@@ -43,7 +43,7 @@ static void sizes_halve_and_keep_the_shape(void **state)
 /* Settings without a content image may have a shape of their own. */
 static void a_shape_may_be_given(void **state)
 {
-    nst_settings settings = {.width = 300, .height = 100, .size = 300, .scales = 2};
+    nst_settings settings = {.enlarge = 1, .width = 300, .height = 100, .size = 300, .scales = 2};
     nst_image image = {.width = 50, .height = 70};
     nst_schedule schedule;
     (void)state;
@@ -90,7 +90,7 @@ static void iterations_are_shared_to_the_last(void **state)
     (void)state;
     for (size_t scales = 1; scales <= 12; scales++)
         for (uint32_t total = 0; total <= 60; total++) {
-            nst_settings settings = {.size = 4096, .scales = scales, .iterations = total, .strength = NAN};
+            nst_settings settings = {.enlarge = 1, .size = 4096, .scales = scales, .iterations = total, .strength = NAN};
             nst_schedule schedule;
             uint32_t before = UINT32_MAX, sum = 0;
             nst_schedule_make(&settings, &image, &schedule);
@@ -112,7 +112,7 @@ static void presets_tell_scales_and_iterations(void **state)
     nst_image image = {.width = 40, .height = 30};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        nst_settings settings = {.size = cases[i].size, .by_preset = true, .preset = cases[i].preset, .strength = NAN};
+        nst_settings settings = {.enlarge = 1, .size = cases[i].size, .by_preset = true, .preset = cases[i].preset, .strength = NAN};
         nst_schedule schedule;
         nst_schedule_make(&settings, &image, &schedule);
         assert_int_equal(schedule.count, cases[i].scales);
@@ -124,11 +124,31 @@ static void presets_tell_scales_and_iterations(void **state)
     }
 }
 
+/* Left to the schedule, half of a size that is still large enough; the picture that is handed out has the size that was asked for. */
+static void pictures_to_be_enlarged_are_painted_smaller(void **state)
+{
+    static const struct { size_t size, enlarge, scales, width, height; } cases[] = {
+        {512, 0, 2, 256, 192}, {511, 0, 3, 511, 383}, {1024, 0, 3, 512, 384}, {1024, 1, 4, 1024, 768}, {1000, 3, 2, 333, 250},
+        {40, 4, 1, 10, 8}};
+    nst_image image = {.width = 400, .height = 300};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        nst_settings settings = {.size = cases[i].size, .enlarge = cases[i].enlarge, .by_preset = true, .strength = NAN};
+        nst_schedule schedule;
+        nst_schedule_make(&settings, &image, &schedule);
+        assert_int_equal(schedule.count, cases[i].scales);
+        assert_int_equal(schedule.scales[schedule.count - 1].width, cases[i].width);
+        assert_int_equal(schedule.scales[schedule.count - 1].height, cases[i].height);
+        assert_int_equal(schedule.width, cases[i].size);
+        assert_int_equal(schedule.height, (cases[i].size * 3 + 2) / 4);
+    }
+}
+
 /* Halving the longer side alone would leave a panorama's shorter one nothing that a network sees. */
 static void a_panorama_begins_larger(void **state)
 {
     nst_image image = {.width = 3000, .height = 200}, upright = {.width = 34, .height = 260};
-    nst_settings settings = {.by_preset = true, .strength = NAN};
+    nst_settings settings = {.enlarge = 1, .by_preset = true, .strength = NAN};
     nst_schedule schedule;
     (void)state;
     nst_schedule_make(&settings, &image, &schedule);
@@ -163,6 +183,7 @@ int main(void)
         cmocka_unit_test(styles_follow_the_longer_side),
         cmocka_unit_test(iterations_are_shared_to_the_last),
         cmocka_unit_test(presets_tell_scales_and_iterations),
+        cmocka_unit_test(pictures_to_be_enlarged_are_painted_smaller),
         cmocka_unit_test(a_panorama_begins_larger),
         cmocka_unit_test(octaves_end_where_there_is_nothing_to_see),
     };

@@ -56,6 +56,7 @@ class RunOptionValues(TypedDict, total=False):
     width: Optional[int]
     height: Optional[int]
     scales: Optional[int]
+    enlarge: Optional[int]
     detail: Optional[float]
     iterations: Optional[int]
     tolerance: Optional[float]
@@ -333,7 +334,7 @@ class OptionProperties:
     @property
     def preset(self) -> Literal["draft", "default", "quality"]:
         """How much work goes into the picture in the dialect normalised, where iterations is not given: from the coarsest
-        scale on 60, 25, 10, 10 iterations, 80, 50, 30, 20, or 150, 100, 100, 60.
+        scale on 60, 25, 10, 10 iterations, 80, 50, 30, 20, or 150, 100, 100, 60. draft also sets enlarge.
 
         Default: default. One of: draft, default, quality.
         """
@@ -383,6 +384,18 @@ class OptionProperties:
     def scales(self, value: Optional[int]) -> None: ...
     @scales.deleter
     def scales(self) -> None: ...
+    @property
+    def enlarge(self) -> Optional[int]:
+        """The picture is painted so many times smaller and enlarged when it is handed out, with the content's edges: 2
+        takes a third of the time at large sizes and has coarser strokes. When not given: 2 with preset draft from size
+        512 on, else 1.
+
+        Default: auto. From 1 to 4.
+        """
+    @enlarge.setter
+    def enlarge(self, value: Optional[int]) -> None: ...
+    @enlarge.deleter
+    def enlarge(self) -> None: ...
     @property
     def detail(self) -> Optional[float]:
         """How much of the content's fine detail is put back when the picture grows to the next scale. When not given: 0.5
