@@ -172,9 +172,6 @@ int cli_unknown_option(const cli_args *args, const char *name);
 /* Prints to standard error what is wrong and where help is. Returns CLI_USAGE. */
 int cli_usage(const cli_args *args, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The word of `words` (count) nearest to `word`, or NULL if none is near. */
-const char *cli_nearest(const char *word, const char *const *words, size_t count);
-
 /* ---- memory and text: exits with a sentence when memory ends ---- */
 
 void *cli_alloc(size_t count, size_t size); /* zeroed */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "cli.h"
 
 enum { NAME_LENGTH = 64 };
@@ -77,7 +78,7 @@ static int unknown_flag(const cli_args *args, const char *written, const char *n
     for (int i = 0; i < FLAG_COUNT; i++)
         if (cli_flags[i].commands & cli_command_bit(args->command)) add_word(&list, cli_flags[i].name);
     add_option_words(&list, args->command);
-    nearest = cli_nearest(name, list.words, list.count);
+    nearest = nst_nearest(name, list.words, list.count);
     if (nearest) return cli_usage(args, "there is no flag '%s'; did you mean --%s?", written, nearest);
     return cli_usage(args, "there is no flag '%s'", written);
 }
@@ -87,7 +88,7 @@ int cli_unknown_option(const cli_args *args, const char *name)
     word_list list = {.count = 0};
     const char *nearest;
     add_option_words(&list, args->command);
-    nearest = cli_nearest(name, list.words, list.count);
+    nearest = nst_nearest(name, list.words, list.count);
     if (nearest) return cli_usage(args, "there is no option '%s'; did you mean %s?", name, nearest);
     return cli_usage(args, "there is no option '%s'; 'nst options' lists them", name);
 }
@@ -271,7 +272,7 @@ static int check_command_word(const char *word)
     const char *names[16], *nearest;
     if (word[0] == '-' || access(word, F_OK) == 0) return CLI_OK;
     for (int i = 0; i < cli_command_count; i++) names[i] = cli_commands[i].name;
-    nearest = cli_nearest(word, names, (size_t)cli_command_count);
+    nearest = nst_nearest(word, names, (size_t)cli_command_count);
     return nearest ? cli_usage(NULL, "there is no command '%s'; did you mean '%s'?", word, nearest) : CLI_OK;
 }
 

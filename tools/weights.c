@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "job.h"
 #include "json.h"
 #include "output.h"
@@ -195,7 +196,7 @@ static int run(const cli_args *args, nst_ctx *ctx)
         return args->values[FLAG_JSON] ? list_json(ctx) : list_text(ctx);
     if (strcmp(action, "convert") == 0 && args->argument_count == 2) return convert(args, ctx);
     if (strcmp(action, "verify") == 0 && args->argument_count == 2) return verify(args, ctx);
-    nearest = cli_nearest(action, actions, 3);
+    nearest = nst_nearest(action, actions, 3);
     if (!nearest) return cli_usage(args, "'%s' is none of list, convert IN -o OUT, verify FILE", action);
     if (strcmp(nearest, action) != 0) return cli_usage(args, "there is no 'nst weights %s'; did you mean '%s'?", action, nearest);
     return cli_usage(args, "'nst weights %s' needs %s", action, strcmp(action, "list") == 0 ? "no argument" : "one file");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "base/number.h"
 #include "session/strength.h"
 
@@ -12,22 +13,27 @@
 
 /* ---- layer lists ---- */
 
-static void list_layers(const nst_weights *weights, char *text, size_t capacity)
+static int32_t unknown_layer(const nst_weights *weights, const char *key, const char *name, nst_error *error)
 {
-    nst_layer layer;
-    size_t length = 0;
-    for (size_t i = 0; nst_topology_layer(weights, i, &layer) && length + 1 < capacity; i++)
-        length += (size_t)snprintf(text + length, capacity - length, "%s%s", i ? " " : "", layer.name);
+    nst_layer layers[NST_MAX_LAYERS];
+    const char *names[NST_MAX_LAYERS], *nearest;
+    char valid[600];
+    size_t count = 0, length = 0;
+    for (; nst_topology_layer(weights, count, &layers[count]); count++) {
+        names[count] = layers[count].name;
+        length += (size_t)snprintf(valid + length, sizeof valid - length, " %s", names[count]);
+    }
+    nearest = nst_nearest(name, names, count);
+    return nst_fail(error, NST_ERR_NOT_FOUND, "%s: this model has no layer '%s'%s%s%s has:%s", key, name,
+                    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "? It" : "; it", valid);
 }
 
 int32_t nst_settings_find_layer(const nst_weights *weights, const char *key, const char *name, size_t *index, nst_error *error)
 {
-    char valid[600];
     nst_layer layer;
     for (*index = 0; nst_topology_layer(weights, *index, &layer); ++*index)
         if (strcmp(layer.name, name) == 0) return NST_OK;
-    list_layers(weights, valid, sizeof valid);
-    return nst_fail(error, NST_ERR_NOT_FOUND, "%s: this model has no layer '%s'; it has: %s", key, name, valid);
+    return unknown_layer(weights, key, name, error);
 }
 
 /* The next item of a comma-separated list, without surrounding blanks; false at the end. */

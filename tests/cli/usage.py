@@ -83,6 +83,8 @@ class Mistakes(Case):
         self.refuse(*pair, "--strip=yes", says="--strip takes no value")
         self.refuse(*pair, "--init", "nowhere.png", says="no file of that name")
         self.refuse(*pair, "--content-layers", "relu9_1", "--size", "32", says="no layer 'relu9_1'")
+        self.refuse(*pair, "--style-layers", "relu1_1,relu4_l", "--size", "32", says="did you mean relu4_1? It has: conv1_1 relu1_1")
+        self.refuse("reconstruct", "style", self.style, "-o", self.out, "--weights", "builtin", "--layers", "rlu2_1", says="mean relu2_1?")
         self.refuse(*pair, "--style-layers", "relu1_1,relu1_1", "--size", "32", says="relu1_1")
         self.refuse(*pair, "--checkpoint-every", "3", says="needs --checkpoint")
         self.refuse(*pair, "--init", "image", "--size", "32", says="--init FILE")

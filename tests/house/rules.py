@@ -21,6 +21,10 @@ ROOMS = {
 ALSO = {
     "kernels": {"base/real.h": "the type of a number, float or double"},
 }
+# Single headers of lib/ that programs may include, with the reason.
+SHARED = {
+    "base/nearest.h": "compiled into the command as well: both suggest words",
+}
 # Headers that belong to named files of lib/ alone.
 HOMES = {
     "png.h": {"image/png.c"},
@@ -143,7 +147,7 @@ def users_stay_outside(root):
         if path.name in exempt:
             continue
         found += [f"{path.relative_to(root)}: includes lib header {header}" for header in includes(path)
-                  if header.startswith(rooms) or "lib/" in header]
+                  if (header.startswith(rooms) or "lib/" in header) and not (header in SHARED and path.parent.name == "tools")]
     return found
 
 

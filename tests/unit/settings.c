@@ -221,6 +221,22 @@ static void a_halved_picture_has_the_weights_of_the_half(void **state)
     assert_true(weight(w, &s, "relu1_1", 0, 0) == 0);
 }
 
+static void misspelt_layers_are_suggested(void **state)
+{
+    world *w = *state;
+    static const struct { const char *value, *says; } bad[] = {
+        {"relu4_l", "style-layers: this model has no layer 'relu4_l'; did you mean relu4_1? It has: conv1_1 relu1_1 conv1_2 "},
+        {"relu1_1,rely3_1", "did you mean relu3_1? It has:"}, {"Relu5_1:2", "'Relu5_1'; did you mean relu5_1?"},
+        {"pool6", "did you mean pool1?"}, {"fc6", "no layer 'fc6'; it has: conv1_1 "}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        nst_settings settings;
+        nst_error error = {""};
+        set(w, "style-layers", bad[i].value);
+        assert_int_equal(nst_settings_resolve(w->options, w->model, true, 1, &settings, &error), NST_ERR_NOT_FOUND);
+        if (!strstr(error.text, bad[i].says) || !strstr(error.text, "relu5_4 pool5")) fail_msg("%s: %s", bad[i].value, error.text);
+    }
+}
+
 static void bad_style_weights_are_named(void **state)
 {
     world *w = *state;
@@ -322,6 +338,7 @@ int main(void)
         in_world(strength_chooses_alpha),
         in_world(layers_keep_their_order_and_weights),
         in_world(all_layers_at_once),
+        in_world(misspelt_layers_are_suggested),
         in_world(style_weights_sum_to_one),
         in_world(the_most_particular_style_weights_count),
         in_world(start_colours_are_those_of_all_places),
