@@ -68,12 +68,22 @@ static int32_t decode_file(void *user, const nst_reader *reader, nst_error *erro
     return nst_image_decode_reader(((void **)user)[0], reader, out, error);
 }
 
+static int32_t keep_path(const char *path, nst_image **image, nst_error *error)
+{
+    (*image)->file = nst_strdup(&(*image)->ctx->memory, path);
+    if ((*image)->file) return NST_OK;
+    nst_image_unref(*image);
+    *image = NULL;
+    return nst_fail_nomem(error, "an image's name");
+}
+
 int32_t nst_image_load(nst_ctx *ctx, const char *path, nst_image **out)
 {
     nst_error error;
     void *arguments[2] = {ctx, out};
     int32_t status = check_new(ctx, path, "path", out, &error);
     if (status >= 0) status = nst_file_use(path, decode_file, arguments, &error);
+    if (status >= 0) status = keep_path(path, out, &error);
     if (status < 0 && path && !strstr(error.text, path)) { /* the codecs know bytes, not names */
         nst_error about = error;
         nst_fail(&error, status, "'%s': %s", path, about.text);

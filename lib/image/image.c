@@ -1,6 +1,7 @@
 /* The image object: reference counted planes of float under a reference counted description. */
 #include "image/image.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -98,8 +99,16 @@ void nst_image_unref(nst_image *image)
         nst_free(&ctx->memory, image->texts[i][1]);
     }
     if (atomic_fetch_sub(&image->pixels->references, 1) == 1) nst_free(&ctx->memory, image->pixels);
+    nst_free(&ctx->memory, image->file);
     nst_free(&ctx->memory, image);
     nst_ctx_unref(ctx);
+}
+
+const char *nst_image_name(const nst_image *image, const char *otherwise, char buffer[NST_IMAGE_NAME])
+{
+    const char *quote = image->file ? "'" : "";
+    snprintf(buffer, NST_IMAGE_NAME, "%s%.*s%s", quote, NST_IMAGE_NAME - 3, image->file ? image->file : otherwise, quote);
+    return buffer;
 }
 
 static size_t plane_offset(const nst_image *image, int plane)

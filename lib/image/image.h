@@ -19,6 +19,7 @@ struct nst_image {
     uint32_t width, height;
     bool has_alpha;
     uint32_t source_bits;
+    char *file; /* that it was read from, for sentences about it; NULL: from elsewhere */
     nst_pixels *pixels;
     char *texts[NST_MAX_TEXTS][2]; /* key, value */
     int text_count;
@@ -34,6 +35,10 @@ size_t nst_image_bytes(size_t width, size_t height, bool alpha);
  * has one owner: before it is handed out. */
 float *nst_image_plane(nst_image *image, int plane);
 const float *nst_image_plane_const(const nst_image *image, int plane);
+
+/* For a sentence: the file in quotation marks, where there is one, else `otherwise`. Returns `buffer`. */
+enum { NST_IMAGE_NAME = 300 };
+const char *nst_image_name(const nst_image *image, const char *otherwise, char buffer[NST_IMAGE_NAME]);
 
 /* Another image object over the same pixels, with copies of the texts. */
 int32_t nst_image_share(const nst_image *image, nst_image **out, nst_error *error);

@@ -1,6 +1,7 @@
 #include "session/guides.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,21 +172,30 @@ static const bucket *most_unknown(const palette *p, size_t *all)
     return most;
 }
 
-static int32_t learn_colours(palette *p, const nst_image *image, nst_error *error)
+/* Image 0 is the content's map. */
+static const char *name_of(const nst_image *image, uint32_t index, char buffer[NST_IMAGE_NAME])
 {
+    char otherwise[40] = "the content's map";
+    if (index > 0) snprintf(otherwise, sizeof otherwise, "the map of style %u", index);
+    return nst_image_name(image, otherwise, buffer);
+}
+
+static int32_t learn_colours(palette *p, const nst_image *image, uint32_t index, nst_error *error)
+{
+    char name[NST_IMAGE_NAME];
     double pixels = (double)pixels_of(image);
     const bucket *b;
     size_t unknown;
     count_colours(p, image);
     while ((b = most_unknown(p, &unknown)) != NULL && (p->exact || (double)b->count >= least_colour * pixels)) {
         if (p->count == NST_MAX_REGIONS)
-            return nst_fail(error, NST_ERR_INVALID_ARG, "maps of regions have more than %d colours; one too many is #%06x", NST_MAX_REGIONS,
-                            (unsigned)b->colour);
+            return nst_fail(error, NST_ERR_INVALID_ARG, "%s: maps of regions have more than %d colours; one too many is #%06x",
+                            name_of(image, index, name), NST_MAX_REGIONS, (unsigned)b->colour);
         p->colours[p->count++] = b->colour;
     }
     if (b && (double)unknown > most_unclear * pixels)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "a map of regions is not one: %zu of its pixels have no region's colour, such as #%06x",
-                        unknown, (unsigned)b->colour);
+        return nst_fail(error, NST_ERR_INVALID_ARG, "%s is no map of regions: %zu of its pixels have no region's colour, such as #%06x",
+                        name_of(image, index, name), unknown, (unsigned)b->colour);
     return NST_OK;
 }
 
@@ -246,27 +256,30 @@ static bool some_style_has(const nst_guides *guides, size_t index)
     return false;
 }
 
-static int32_t lacks(const nst_guides *guides, const palette *p, size_t index, nst_error *error)
+static int32_t lacks(const nst_guides *guides, const palette *p, size_t index, const nst_image *content, const nst_image *style,
+                     nst_error *error)
 {
-    static const char advice[] = "every region of the content's map needs one of a style's";
-    if (guides->gray)
-        return nst_fail(error, NST_ERR_INVALID_ARG, "no map of a style has any %s, but the content's has: %s",
-                        index == 0 ? "white" : "black", advice);
-    return nst_fail(error, NST_ERR_INVALID_ARG, "no map of a style has the colour #%06x, but the content's has: %s",
-                    (unsigned)p->colours[index], advice);
+    char what[40], of_content[NST_IMAGE_NAME], of_style[NST_IMAGE_NAME];
+    if (guides->gray) snprintf(what, sizeof what, "%s", index == 0 ? "white" : "black");
+    else snprintf(what, sizeof what, "the colour #%06x", (unsigned)p->colours[index]);
+    name_of(content, 0, of_content);
+    if (guides->style_count == 1)
+        return nst_fail(error, NST_ERR_INVALID_ARG, "%s has %s, which %s lacks: every region of the content needs one of a style",
+                        of_content, what, name_of(style, 1, of_style));
+    return nst_fail(error, NST_ERR_INVALID_ARG, "%s has %s, which no map of a style has: every region of the content needs one of a "
+                    "style", of_content, what);
 }
 
-static int32_t match_regions(nst_guides *guides, const palette *p, nst_error *error)
+static int32_t match_regions(nst_guides *guides, const palette *p, const nst_image *content, nst_image *const *styles, nst_error *error)
 {
     for (size_t i = 0; i < guides->regions; i++) {
         double share = share_in(guides, &guides->content, i);
         guides->shares[i] = share >= least_region ? share : 0;
-        if (guides->shares[i] > 0 && !some_style_has(guides, i)) return lacks(guides, p, i, error);
+        if (guides->shares[i] > 0 && !some_style_has(guides, i)) return lacks(guides, p, i, content, styles[0], error);
     }
     return NST_OK;
 }
 
-/* Image 0 is the content's map. */
 static const nst_image *image_of(const nst_image *content, nst_image *const *styles, uint32_t index)
 {
     return index == 0 ? content : styles[index - 1];
@@ -285,7 +298,7 @@ static int32_t learn_palette(palette *p, const nst_image *content, nst_image *co
         count_colours(p, image_of(content, styles, i));
         p->exact = has_few_colours(p);
     }
-    for (uint32_t i = 0; i <= style_count && status >= 0; i++) status = learn_colours(p, image_of(content, styles, i), error);
+    for (uint32_t i = 0; i <= style_count && status >= 0; i++) status = learn_colours(p, image_of(content, styles, i), i, error);
     return status;
 }
 
@@ -303,7 +316,7 @@ static int32_t read_maps(nst_guides *guides, palette *p, const nst_image *conten
         status = guides->gray ? make_gray_map(guides->ctx, image, map_of(guides, i), error)
                               : make_colour_map(guides->ctx, p, image, map_of(guides, i), error);
     }
-    return status < 0 ? status : match_regions(guides, p, error);
+    return status < 0 ? status : match_regions(guides, p, content, styles, error);
 }
 
 int32_t nst_guides_new(nst_ctx *ctx, const nst_image *content, nst_image *const *styles, uint32_t style_count, nst_guides **out,
@@ -323,11 +336,12 @@ int32_t nst_guides_new(nst_ctx *ctx, const nst_image *content, nst_image *const 
 
 int32_t nst_guides_new_weights(nst_ctx *ctx, const nst_image *map, nst_guides **out, nst_error *error)
 {
+    char name[NST_IMAGE_NAME];
     nst_guides *guides;
     int32_t status;
     if (!is_gray_map(map))
-        return nst_fail(error, NST_ERR_INVALID_ARG,
-                        "a map of where the content counts is gray, and this one has colours: is it a map of regions?");
+        return nst_fail(error, NST_ERR_INVALID_ARG, "%s has colours, but where the content counts is told in gray: is it a map of regions?",
+                        nst_image_name(map, "the map of content weights", name));
     guides = make(ctx);
     if (!guides) return nst_fail_nomem(error, "a map of weights");
     guides->roots = true;

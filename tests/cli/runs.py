@@ -87,10 +87,15 @@ class Pictures(Case):
         self.run_nst("photo", self.content, self.style, "-o", self.out, "--overwrite", "--content-mask", halves, "--style-mask", halves,
                      "--content-weights", ramp, *self.small)
         write_png(red, 8, 8, lambda x, y: (255, 0, 0))
+        noise = self.dir / "noise.png"
+        write_png(noise, 40, 40, lambda x, y: ((x * 67) % 256, (y * 91) % 256, (x * y * 37) % 256))
         end = ("-o", self.dir / "no.png", *self.small)
         for flags, code, says in (
                 (("--content-mask", halves), 2, "belong together"), (("--style-mask", halves), 2, "belong together"),
-                (("--content-mask", halves, "--style-mask", red), 2, "#0000ff"),
+                (("--content-mask", halves, "--style-mask", red), 2, f"'{halves}' has the colour #0000ff, which '{red}' lacks"),
+                (("--content-mask", halves, "--style-mask", noise), 2, f"nst: '{noise}' is no map of regions"),
+                (("--content-mask", noise, "--style-mask", halves), 2, f"nst: '{noise}'"),
+                (("--content-weights", halves), 2, f"nst: '{halves}' has colours, but"),
                 (("--content-mask", halves, "--style-mask", "none.png"), 1, "none.png"),
                 (("--content-weights", "none.png"), 1, "none.png"),
                 (("--content-mask", halves, "--style-mask", halves, "--style-statistics", "covariance"), 3, "gram")):
@@ -99,6 +104,8 @@ class Pictures(Case):
             self.assertEqual(len([line for line in done.stderr.splitlines() if "weights: " not in line]), 2 if "belong" in says else 1)
         done = self.run_nst(self.content, self.style, self.style, *end, "--content-mask", halves, "--style-mask", halves, expect=2)
         self.assertIn("1 files for 2", done.stderr)
+        done = self.run_nst(self.content, self.style, self.style, *end, "--content-mask", halves, "--style-mask", f"{red},{red}", expect=2)
+        self.assertIn(f"'{halves}' has the colour #0000ff, which no map of a style has", done.stderr)
         self.run_nst(self.content, self.style, "-o", red, "--overwrite", "--content-weights", red, *self.small, expect=2)
 
     def test_a_style_that_is_not_reached_is_a_warning(self):

@@ -42,6 +42,9 @@ class Running(TestCase):
             painted(content_mask=halves)
         with self.assertRaisesRegex(ValueError, "2 style maps"):
             painted(content_mask=halves, style_masks=[halves, halves])
+        nst.Image(png(40, 30)).save(self.folder / "map.png")
+        with self.assertRaisesRegex(ValueError, "map.png' has colours"):
+            painted(content_weights=self.folder / "map.png")
         nst.transfer(content, style, model=nst.Model.untrained(width=2, seed=1), iterations=1, size=32, content_mask=halves,
                      style_masks=halves, content_weights=halves)
 
