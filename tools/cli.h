@@ -133,6 +133,8 @@ extern const cli_alias cli_aliases[];
 
 /* Whether `command` takes the session option `key`: one of its flags may have that name instead. */
 bool cli_takes_option(const cli_command *command, const char *key);
+/* Whether all values of a flag that is given several times count, and not the last one alone. */
+bool cli_flag_repeats(cli_flag_id flag);
 /* The alias names of an option, written behind one another with ", --" between; `buffer` is returned. */
 const char *cli_alias_names(const char *key, char *buffer, size_t capacity);
 char cli_option_letter(const char *key);
@@ -144,13 +146,17 @@ typedef struct cli_setting {
     const char *value;
 } cli_setting;
 
+typedef struct cli_list {
+    const char **items;
+    int count;
+} cli_list;
+
 struct cli_args {
     const cli_command *command;
     const char **arguments;
     int argument_count;
     const char *values[FLAG_COUNT]; /* NULL: not given; "" for a flag without value; the last one counts */
-    const char **vary;              /* every --vary */
-    int vary_count;
+    cli_list repeated[FLAG_COUNT];  /* all of them, of flags that repeat */
     cli_setting *settings; /* session options in the order given */
     int setting_count;
 };

@@ -88,7 +88,7 @@ static void zsh_entry(const help_entry *entry, unsigned commands)
 {
     bool value = *entry->argument != '\0';
     if (!(commands & wanted_commands)) return;
-    printf("    '%s--%s%s[", strcmp(entry->name, "vary") == 0 ? "*" : "", entry->name, value ? "=" : "");
+    printf("    '%s--%s%s[", entry->repeats ? "*" : "", entry->name, value ? "=" : "");
     put_zsh_doc(entry->doc);
     printf("]");
     if (*entry->choices) {

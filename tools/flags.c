@@ -9,7 +9,8 @@ const cli_flag cli_flags[FLAG_COUNT] = {
      "Where the result goes: .png or .jpg; sweep: .png; weights convert: .safetensors. '-' writes PNG to standard output (not "
      "for sweep and weights)."},
     {"content", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose content the result should have."},
-    {"style", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0, "The picture whose style the result should have."},
+    {"style", 0, CMD_MEASURE, VALUE_FILE, "FILE", "", 0, 0,
+     "The picture whose style the result should have. Given several times: the blend of their styles, as --style-weights says."},
     {"content-mask", 0, CMD_STYLIZE | CMD_PHOTO | CMD_SWEEP | CMD_TEXTURE, VALUE_FILE, "FILE", "", 0, 0,
      "A map of the content's regions, for texture the output's, of any size: each takes its style from the same region of --style-mask. "
      "Either every colour is a region, or the maps are gray: white one region, black another, gray of both. --guide-mode inside keeps "
@@ -99,6 +100,11 @@ bool cli_takes_option(const cli_command *command, const char *key)
     for (int i = 0; i < FLAG_COUNT; i++)
         if ((cli_flags[i].commands & cli_command_bit(command)) && strcmp(cli_flags[i].name, key) == 0) return false;
     return strcmp(command->option_keys, "*") == 0 || lists(command->option_keys, key);
+}
+
+bool cli_flag_repeats(cli_flag_id flag)
+{
+    return flag == FLAG_VARY || flag == FLAG_STYLE;
 }
 
 const char *cli_alias_names(const char *key, char *buffer, size_t capacity)

@@ -52,6 +52,7 @@ void help_from_flag(const cli_flag *flag, help_entry *entry)
     entry->change = "";
     entry->letter = flag->short_name;
     entry->takes_file = flag->value == VALUE_FILE;
+    entry->repeats = cli_flag_repeats((cli_flag_id)(flag - cli_flags));
 }
 
 static void describe_values(const nst_option_info *info, help_entry *entry)

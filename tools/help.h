@@ -13,7 +13,7 @@ typedef struct help_entry {
     char fallback[128]; /* default or "" */
     const char *name, *choices, *doc, *change;
     char letter;
-    bool takes_file;
+    bool takes_file, repeats;
 } help_entry;
 
 void help_from_flag(const cli_flag *flag, help_entry *entry);

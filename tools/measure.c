@@ -119,12 +119,15 @@ static void write_summary(json_writer *json, const nst_measure_summary *s)
 
 static void print_json(const cli_job *job, const nst_measure *measure, const nst_measure_summary *s)
 {
-    const char *content = job->args->values[FLAG_CONTENT], *style = job->args->values[FLAG_STYLE];
+    const char *content = job->args->values[FLAG_CONTENT];
+    const cli_list *styles = &job->args->repeated[FLAG_STYLE];
     json_writer json = {0};
     jw_open(&json, NULL, '{');
     jw_text(&json, "result", cli_base_name(job->args->arguments[0]));
     jw_text(&json, "content", content ? cli_base_name(content) : NULL);
-    jw_text(&json, "style", style ? cli_base_name(style) : NULL);
+    jw_open(&json, "styles", '[');
+    for (int i = 0; i < styles->count; i++) jw_text(&json, NULL, cli_base_name(styles->items[i]));
+    jw_close(&json, ']');
     jw_int(&json, "width", s->width);
     jw_int(&json, "height", s->height);
     jw_newline(&json);
@@ -157,11 +160,12 @@ static int tell(const cli_job *job, const nst_measure *measure)
 
 static int measure_job(const cli_job *job)
 {
-    bool has_content = job->args->values[FLAG_CONTENT], has_style = job->args->values[FLAG_STYLE];
+    bool has_content = job->args->values[FLAG_CONTENT];
     nst_image *content = has_content ? job->images[1] : NULL;
     nst_targets *targets = NULL;
     nst_measure *measure = NULL;
-    int32_t status = nst_targets_new(job->model, content, job->images + 1 + has_content, has_style, &targets);
+    uint32_t styles = (uint32_t)job->image_count - 1 - has_content;
+    int32_t status = nst_targets_new(job->model, content, job->images + 1 + has_content, styles, &targets);
     int code;
     if (status >= 0) status = nst_measure_new(targets, job->images[0], job->options, &measure);
     code = status < 0 ? cli_fail(status, nst_ctx_error(job->ctx)) : tell(job, measure);
@@ -172,16 +176,21 @@ static int measure_job(const cli_job *job)
 
 int cli_measure(const cli_args *args)
 {
-    const char *paths[3] = {args->arguments[0]};
-    int count = 1, code;
+    const cli_list *styles = &args->repeated[FLAG_STYLE];
+    const char *content = args->values[FLAG_CONTENT], **paths;
+    int count = 0, code;
     cli_job job;
-    if (args->values[FLAG_CONTENT]) paths[count++] = args->values[FLAG_CONTENT];
-    if (args->values[FLAG_STYLE]) paths[count++] = args->values[FLAG_STYLE];
-    if (count == 1) return cli_usage(args, "with what shall it be compared? Say --content FILE, --style FILE or both");
+    if (!content && styles->count == 0)
+        return cli_usage(args, "with what shall it be compared? Say --content FILE, --style FILE or both");
+    paths = cli_alloc((size_t)styles->count + 2, sizeof *paths);
+    paths[count++] = args->arguments[0];
+    if (content) paths[count++] = content;
+    for (int i = 0; i < styles->count; i++) paths[count++] = styles->items[i];
     code = job_open(&job, args);
     if (code == CLI_OK) code = job_load_images(&job, paths, count);
     if (code == CLI_OK) code = job_load_model(&job);
     if (code == CLI_OK) code = measure_job(&job);
     job_close(&job);
+    free(paths);
     return code;
 }

@@ -83,14 +83,16 @@ const cli_command cli_commands[] = {
      "nst bench --size 256,512,1024,2048 --weights vgg19.safetensors --json bench.json\n"
      "nst bench --size 512 --level cblas --threads 1 --iterations 100\n",
      0, 0, "*", cli_bench, NULL},
-    {"measure", "RESULT [--content FILE] [--style FILE] [--json]", "say how near a picture is to its content and its style",
-     "Compares RESULT, whatever made it, with the picture whose content and the one whose style it should have: the features at "
+    {"measure", "RESULT [--content FILE] [--style FILE ...] [--json]", "say how near a picture is to its content and its style",
+     "Compares RESULT, whatever made it, with the picture whose content and the ones whose style it should have: the features at "
      "every ReLU of the network, also at those that no objective has seen, structural similarity, edges, and the share of fine "
      "detail. docs/measure.md has the formulas.",
      "nst measure out.png --content photo.jpg --style painting.jpg\n"
      "nst measure out.png --content photo.jpg --style painting.jpg --weights vgg19.safetensors --json\n"
-     "nst measure out.png --style painting.jpg --style-scale 2\n",
-     1, 1, "content-layers,style-layers,style-scale,pooling,pooling-rescale,padding,preprocessing,precision", cli_measure, NULL},
+     "nst measure out.png --style painting.jpg --style-scale 2\n"
+     "nst measure mixed.png --style a.jpg --style b.jpg --style-weights 1,3\n",
+     1, 1, "content-layers,style-layers,style-weights,style-scale,pooling,pooling-rescale,padding,preprocessing,precision",
+     cli_measure, NULL},
     {"photo", "CONTENT STYLE [STYLE...] -o OUT [options]", "give a photograph the light and colours of others",
      "Does what stylize does, with defaults for pictures that shall look photographed and not painted: colours change smoothly, edges and "
      "detail are those of CONTENT. STYLE is best a photograph of something alike.",

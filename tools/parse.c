@@ -123,19 +123,23 @@ static bool is_choice(const char *choices, const char *value)
     }
 }
 
+static void append(cli_list *list, const char *value)
+{
+    list->items = cli_realloc(list->items, (size_t)list->count + 1, sizeof *list->items);
+    list->items[list->count++] = value;
+}
+
 static int store_flag(cli_args *args, const cli_flag *flag, const char *value)
 {
+    cli_flag_id id = (cli_flag_id)(flag - cli_flags);
     int status = CLI_OK;
     if (flag->value == VALUE_INT) status = check_int(args, flag, value);
     else if (flag->value == VALUE_CHOICE && !is_choice(flag->choices, value))
         status = cli_usage(args, "--%s: '%s' is not one of %s", flag->name, value, flag->choices);
     else if (flag->value != VALUE_NONE && !*value) status = cli_usage(args, "--%s needs a value that is not empty", flag->name);
     if (status != CLI_OK) return status;
-    args->values[flag - cli_flags] = value;
-    if (flag - cli_flags == FLAG_VARY) {
-        args->vary = cli_realloc(args->vary, (size_t)args->vary_count + 1, sizeof *args->vary);
-        args->vary[args->vary_count++] = value;
-    }
+    args->values[id] = value;
+    if (cli_flag_repeats(id)) append(&args->repeated[id], value);
     return CLI_OK;
 }
 
@@ -298,6 +302,6 @@ void cli_args_clear(cli_args *args)
 {
     for (int i = 0; i < args->setting_count; i++) free(args->settings[i].key);
     free(args->settings);
-    free(args->vary);
+    for (int i = 0; i < FLAG_COUNT; i++) free(args->repeated[i].items);
     free(args->arguments);
 }

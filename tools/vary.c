@@ -52,11 +52,12 @@ static int parse_axis(cli_vary *vary, const cli_args *args, const char *text)
 
 int vary_parse(cli_vary *vary, const cli_args *args)
 {
+    const cli_list *axes = &args->repeated[FLAG_VARY];
     int code = CLI_OK;
     memset(vary, 0, sizeof *vary);
-    if (args->vary_count == 0) return cli_usage(args, "what shall be varied? For example --vary alpha=1,5,25 --vary beta=10,100");
-    if (args->vary_count > VARY_AXES) return cli_usage(args, "more than %d --vary", VARY_AXES);
-    for (int i = 0; i < args->vary_count && code == CLI_OK; i++) code = parse_axis(vary, args, args->vary[i]);
+    if (axes->count == 0) return cli_usage(args, "what shall be varied? For example --vary alpha=1,5,25 --vary beta=10,100");
+    if (axes->count > VARY_AXES) return cli_usage(args, "more than %d --vary", VARY_AXES);
+    for (int i = 0; i < axes->count && code == CLI_OK; i++) code = parse_axis(vary, args, axes->items[i]);
     vary->cell_count = 1;
     for (int i = 0; i < vary->axis_count && code == CLI_OK; i++) {
         if (vary->axes[i].count > VARY_CELLS / vary->cell_count) code = cli_usage(args, "more than %d combinations", VARY_CELLS);

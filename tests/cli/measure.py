@@ -17,7 +17,7 @@ class Measures(Case):
     def test_a_picture_against_itself(self):
         found = self.measure(self.content, "--content", self.content, "--style", self.content)
         self.assertEqual((found["width"], found["height"], found["precision"]), (40, 30, "fp32"))
-        self.assertEqual((found["result"], found["content"], found["style"]), ("content.png",) * 3)
+        self.assertEqual((found["result"], found["content"], found["styles"]), ("content.png", "content.png", ["content.png"]))
         self.assertEqual(len(found["layers"]), 16)
         for layer in found["layers"]:
             self.assertEqual(layer["content"], 0)
@@ -51,7 +51,7 @@ class Measures(Case):
         self.assertIsNone(texture["ssim"])
         self.assertIsNone(texture["layers"][0]["retention"])
         self.assertGreater(texture["held_out_style"], 0)
-        self.assertIsNone(copy["style"])
+        self.assertEqual(copy["styles"], [])
         self.assertIsNone(copy["held_out_style"])
         self.assertGreater(copy["layers"][0]["content"], 0)
         self.assertIsNone(copy["high_frequency"]["style"])
@@ -59,6 +59,21 @@ class Measures(Case):
     def out_picture(self):
         write_png(self.out, 40, 30, lambda x, y: (x * 5, y * 7, (x * y * 3) % 256))
         return self.out
+
+    def test_several_styles_are_blended(self):
+        def held_out(*arguments):
+            found = self.measure(self.out_picture(), *arguments)
+            return found["styles"], found["held_out_style"]
+        one, other = held_out("--style", self.style), held_out("--style", self.content)
+        both = held_out("--style", self.style, "--style", self.content)
+        self.assertEqual(both[0], ["style.png", "content.png"])
+        self.assertEqual(len({one[1], other[1], both[1]}), 3)
+        self.assertEqual(both, held_out("--style", self.style, "--style", self.content, "--style-weights", "2,2"))
+        twice = ("--style", self.style, "--style", self.content, "--style-weights")
+        self.assertAlmostEqual(held_out(*twice, "1,0")[1], one[1], places=9)
+        self.assertAlmostEqual(held_out(*twice, "0,1")[1], other[1], places=9)
+        done = self.run_nst("measure", self.out, *twice, "1,2,3", "--weights", "untrained", expect=2)
+        self.assertIn("3 numbers for 2 style images", done.stderr)
 
     def test_options_count(self):
         usual = self.both(self.out_picture())

@@ -44,6 +44,14 @@ class Measuring(TestCase):
         self.assertIsNone(copy.held_out_style)
         self.assertIsNotNone(copy.retention)
 
+    def test_several_styles_are_blended(self):
+        def held_out(*styles, **options):
+            return nst.measure(png(40, 30), nst.Targets(None, *styles, model=self.model), **options).held_out_style
+        other = nst.Image(png(50, 20))
+        one, both = held_out(self.style), held_out(self.style, other)
+        self.assertNotAlmostEqual(one, both)
+        self.assertAlmostEqual(held_out(self.style, other, style_weights=[1, 0]), one)
+
     def test_options(self):
         measured = nst.measure(self.style, self.targets, {"style_scale": 0.5}, style_layers=["relu1_2"])
         self.assertEqual([layer.layer for layer in measured.layers if layer.style_in_objective], ["relu1_2"])
