@@ -37,7 +37,7 @@ const cli_command cli_commands[] = {
     {"texture", "STYLE [STYLE...] -o OUT [--width N --height N | --size N] [options]", "make a texture of any size from style images",
      "Starts from noise and finds a picture with the style of the images and no content. --width and --height give its size; --size "
      "is its longer side in the shape of the first image. A style smaller than the output is not enlarged, so that a larger output shows "
-     "more of the same texture; --style-scale says otherwise.",
+     "more of the same texture; --style-scale says otherwise. Options about a content, such as --strength, do nothing and are a warning.",
      "nst texture painting.jpg -o texture.png --size 512\n"
      "nst texture painting.jpg -o banner.png --width 1200 --height 300 --scales 2\n"
      "nst texture a.jpg b.jpg -o mixed.png --style-weights 1,3 --seed 7\n",

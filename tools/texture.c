@@ -36,16 +36,13 @@ static double natural_scale(const cli_job *job)
     return scale > 1 ? 1 : scale < 0.01 ? 0.01 : scale;
 }
 
-/* What is not said on the command line. */
-static int choose_defaults(cli_job *job)
+static int choose_scale(cli_job *job)
 {
-    int32_t status = NST_OK;
-    if (!nst_options_is_set(job->options, "init")) status = nst_options_set_str(job->options, "init", "noise");
-    if (status >= 0 && !nst_options_is_set(job->options, "style-scale")) {
-        double scale = natural_scale(job);
-        status = nst_options_set_f64(job->options, "style-scale", scale);
-        if (scale < 1) say_note("the style keeps its own size, style-scale %.3g; --style-scale 1 enlarges it", scale);
-    }
+    double scale = natural_scale(job);
+    int32_t status;
+    if (nst_options_is_set(job->options, "style-scale")) return CLI_OK;
+    status = nst_options_set_f64(job->options, "style-scale", scale);
+    if (scale < 1) say_note("the style keeps its own size, style-scale %.3g; --style-scale 1 enlarges it", scale);
     return status < 0 ? cli_fail(status, nst_options_error(job->options)) : CLI_OK;
 }
 
@@ -55,7 +52,7 @@ static int run_job(cli_job *job, const cli_masks *masks, const cli_output *outpu
     nst_session *session = NULL;
     int32_t status = nst_targets_new(job->model, NULL, job->images, (uint32_t)job->image_count, &targets);
     int code = status < 0 ? cli_fail(status, nst_ctx_error(job->ctx)) : masks_give(masks, job, targets);
-    if (code == CLI_OK && !job->args->values[FLAG_RESUME]) code = choose_defaults(job);
+    if (code == CLI_OK && !job->args->values[FLAG_RESUME]) code = choose_scale(job);
     if (code == CLI_OK) code = run_open(job, targets, &session);
     if (code == CLI_OK && job->args->values[FLAG_ESTIMATE]) code = run_estimate(session);
     else if (code == CLI_OK) code = run_session(job, session, output, "texture");

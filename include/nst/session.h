@@ -137,7 +137,8 @@ NST_API int32_t nst_session_estimate(nst_session *session, int32_t probe, nst_es
 /* Makes a session and evaluates nothing yet beyond checking every option against the model and the images: unknown, duplicate or
  * unreachable layers are NST_ERR_NOT_FOUND or NST_ERR_INVALID_ARG naming the valid ones; a memory-limit that cannot be kept is
  * NST_ERR_LIMIT, a precision that this processor or build has no kernels for NST_ERR_UNSUPPORTED. `init` is the start picture for the
- * option init=image and NULL otherwise; it is resized as needed. Options are copied. On failure the sentence is on the context. */
+ * option init=image and NULL otherwise; it is resized as needed. Options are copied. On failure the sentence is on the context.
+ * Options that are nothing without a content image, such as strength, are a warning in the log where there is none. */
 NST_API int32_t nst_session_new(nst_targets *targets, const nst_options *options, nst_image *init, nst_session **out);
 
 /* A session that reconstructs one image from what the network keeps of it: from the content features at `layers` (a list as in the

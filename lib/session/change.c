@@ -54,6 +54,7 @@ int32_t nst_session_change(nst_session *session, nst_option_id id, const char *v
     }
     nst_options_free(session->options);
     session->options = options;
+    nst_session_tell_idle(session, id, 1);
     if (change == NST_CHANGE_RESTART) session->restart_pending = true;
     if (change == NST_CHANGE_PLAN) session->plan_pending = true;
     /* With a plan to come, settings and sizes are those of the plan at work until then. */

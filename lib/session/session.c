@@ -2,6 +2,7 @@
 #include "session/session.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -123,6 +124,17 @@ int32_t nst_session_resolve(const nst_session *session, const nst_options *optio
     return status < 0 ? status : nst_session_plan_memory(session, settings, schedule, error);
 }
 
+void nst_session_tell_idle(const nst_session *session, int first, int count)
+{
+    char list[400] = "";
+    size_t length = 0;
+    if (session->targets->content) return;
+    for (int id = first; id < first + count && length < sizeof list; id++)
+        if (nst_settings_needs_content(session->options, (nst_option_id)id))
+            length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", length ? ", " : "", nst_option_entry(id)->key);
+    if (length > 0) nst_log(session->ctx, NST_LOG_WARNING, "there is no content image, so that these options do nothing: %s", list);
+}
+
 int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst_image *init, bool resuming, nst_session **out,
                            nst_error *error)
 {
@@ -144,6 +156,7 @@ int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst
     session->retention = session->content_style = session->style_left = session->matting_share = (double)NAN;
     session->coarse_end = UINT32_MAX;
     session->kernels = nst_kernels_for((int)targets->ctx->level, session->settings.precision);
+    if (status >= 0 && !resuming) nst_session_tell_idle(session, 0, NST_OPT_COUNT);
     if (status < 0) nst_session_destroy(session);
     else *out = session;
     return status;

@@ -76,6 +76,8 @@ struct nst_session {
  * picture is needed. */
 int32_t nst_session_create(nst_targets *targets, const nst_options *options, nst_image *init, bool resuming, nst_session **out,
                            nst_error *error);
+/* Where there is no content image, says in the log which of `count` options from `first` on ask for what is nothing then. */
+void nst_session_tell_idle(const nst_session *session, int first, int count);
 /* What `options` come to for the session's targets, if a run with them is possible. */
 int32_t nst_session_resolve(const nst_session *session, const nst_options *options, nst_settings *settings, nst_schedule *schedule,
                             nst_error *error);

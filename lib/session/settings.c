@@ -303,13 +303,13 @@ static int32_t resolve_shape(const nst_options *options, bool has_content, nst_s
     return NST_OK;
 }
 
-static void note_automatic(size_t style_count, nst_settings *out)
+static void note_automatic(bool has_content, size_t style_count, nst_settings *out)
 {
     if (isnan(out->strength)) {
-        nst_format_f64(out->alpha, out->alpha_text);
+        if (has_content) nst_format_f64(out->alpha, out->alpha_text);
         nst_format_f64(out->beta, out->beta_text);
     } else nst_format_f64(out->strength, out->strength_text);
-    nst_format_f64(out->detail, out->detail_text);
+    if (has_content) nst_format_f64(out->detail, out->detail_text);
     snprintf(out->octaves_text, sizeof out->octaves_text, "%zu", out->octaves);
     nst_format_f64(out->tv, out->tv_text);
     for (size_t i = 0; i < style_count && i < NST_MAX_STYLES; i++) memcpy(out->style_weights_text + 2 * i, ",1", 2);
@@ -338,7 +338,7 @@ const char *nst_settings_automatic(const nst_settings *settings, nst_option_id i
     case NST_OPT_TEMPORAL: return settings->temporal_text[0] ? settings->temporal_text : "auto";
     case NST_OPT_OCTAVES: return settings->octaves_text;
     case NST_OPT_INIT: return inits[settings->init];
-    case NST_OPT_DETAIL: return settings->detail_text;
+    case NST_OPT_DETAIL: return settings->detail_text[0] ? settings->detail_text : "auto";
     case NST_OPT_PRECONDITIONER: return settings->pyramid ? "pyramid" : "none";
     case NST_OPT_STYLE_WEIGHTS: return settings->style_weights_text[0] ? settings->style_weights_text + 1 : "auto";
     case NST_OPT_PADDING: return paddings[settings->network.padding];
@@ -346,6 +346,15 @@ const char *nst_settings_automatic(const nst_settings *settings, nst_option_id i
     case NST_OPT_PRECISION: return settings->precision == NST_PRECISION_BF16 ? "bf16" : "fp32";
     default: return "auto";
     }
+}
+
+bool nst_settings_needs_content(const nst_options *options, nst_option_id id)
+{
+    static const nst_option_id ids[] = {NST_OPT_STRENGTH, NST_OPT_ALPHA, NST_OPT_CONTENT_LAYERS, NST_OPT_LAPLACIAN, NST_OPT_LAPLACIAN_POOL,
+                                        NST_OPT_PHOTO, NST_OPT_DETAIL, NST_OPT_FINISH};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        if (ids[i] == id) return strcmp(nst_option_text(options, id), nst_option_entry(id)->default_text) != 0;
+    return false;
 }
 
 int32_t nst_settings_resolve(const nst_options *options, const nst_model *model, bool has_content, size_t style_count,
@@ -378,6 +387,6 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
                           nst_option_text(options, NST_OPT_COLOUR));
     if (status >= 0)
         status = nst_blend_resolve(nst_option_text(options, NST_OPT_STYLE_WEIGHTS), &model->weights, style_count, &out->blend, error);
-    if (status >= 0) note_automatic(style_count, out);
+    if (status >= 0) note_automatic(has_content, style_count, out);
     return status;
 }

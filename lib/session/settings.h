@@ -94,6 +94,9 @@ typedef struct nst_settings {
 int32_t nst_settings_resolve(const nst_options *options, const nst_model *model, bool has_content, size_t style_count,
                              nst_settings *out, nst_error *error);
 
+/* Whether an option asks for what is nothing without a content image. Those that would be a contradiction are refused instead. */
+bool nst_settings_needs_content(const nst_options *options, nst_option_id id);
+
 /* Adds what a previous frame of a film brings. */
 void nst_settings_add_previous(const nst_options *options, nst_settings *settings);
 
@@ -109,7 +112,7 @@ void nst_settings_mean_blend(const nst_settings *settings, size_t octaves, doubl
 /* Whether the text of a list of layers names `layer`. */
 bool nst_settings_list_names(const char *list, const char *layer);
 
-/* What an option that was left at "auto" came to; "auto" where that is decided while the session runs. */
+/* What an option that was left at "auto" came to; "auto" where that is decided while the session runs, or is nothing. */
 const char *nst_settings_automatic(const nst_settings *settings, nst_option_id id);
 
 #endif

@@ -182,8 +182,9 @@ class Pictures(Case):
             self.assertEqual((told["result"]["run"], told["result"]["images"]), ("texture", ["style.png"]))
             self.assertEqual(told["params"]["init"], "noise")
         made = self.out.read_bytes()
-        self.texture("--params", self.out)
+        done = self.texture("--params", self.out)
         self.assertEqual(self.out.read_bytes(), made)
+        self.assertNotIn("do nothing", done.stderr)  # parameters of a texture say nothing of a content
         self.run_nst("texture", self.style, self.content, "-o", self.out, "--overwrite", *self.small, "--style-weights", "1,3")
         self.assertEqual(self.info(self.out)["result"]["images"], ["style.png", "content.png"])
 
@@ -226,6 +227,22 @@ class Pictures(Case):
         done = self.run_nst("texture", self.style, "-o", masks[0], "--overwrite", *self.small, "--content-mask", masks[0], "--style-mask",
                             masks[0], expect=2)
         self.assertIn("same file", done.stderr)
+
+    def test_textures_say_what_does_nothing(self):
+        says = "warning: there is no content image, so that these options do nothing: "
+        small = ("--strip", "--size", "32")
+        every = {"strength": 0.7, "content-layers": "relu3_1", "laplacian": 1, "laplacian-pool": 8, "photo": 0.5, "detail": 0.2, "finish": "guided"}
+        done = self.texture(*small, *(word for key, value in every.items() for word in (f"--{key}", value)))
+        self.assertEqual(done.stderr.count("do nothing"), 1)
+        self.assertIn(says + "strength, laplacian, laplacian-pool, content-layers, photo, detail, finish\n", done.stderr)
+        made = self.out.read_bytes()
+        self.assertNotIn("do nothing", self.texture(*small).stderr)
+        self.assertEqual(self.out.read_bytes(), made)
+        self.assertIn(says + "alpha\n", self.texture(*small, "--alpha", "3", "--quiet").stderr)
+        (self.dir / "p.json").write_text('{"photo": 0.5, "size": 32}')
+        self.assertIn(says + "photo\n", self.texture("--params", "p.json", "--photo", "0.2", "--checkpoint", "t.ckpt").stderr)
+        self.assertIn(says + "strength\n", self.texture("--resume", "t.ckpt", "--iterations", "6", "--strength", "0.3").stderr)
+        self.assertNotIn("do nothing", self.stylize("--overwrite", "--strength", "0.7", "--photo", "0.5").stderr)
 
     def test_textures_refuse(self):
         self.assertIn("height is not given", self.texture("--width", "40", expect=2).stderr)

@@ -233,6 +233,20 @@ class Transfer(TestCase):
         self.assertEqual(image.size, (20, 16))
         self.assertEqual([p.iteration for p in seen], [0, 1, 2])
 
+    def test_what_needs_a_content_is_a_warning_without_one(self):
+        context = nst.Context(log_level="warning")
+        targets = nst.Targets(None, png(20, 16), model=nst.Model.untrained(width=2, context=context), context=context)
+        with self.assertLogs("nst", "WARNING") as logs:
+            session = nst.Session(targets, strength=0.7, photo=0.5, style_layers="relu1_1", iterations=1, size=20)
+            session.options.alpha = None  # as it was: nothing to say
+        self.assertEqual(len(logs.output), 1)
+        self.assertIn("no content image, so that these options do nothing: strength, photo", logs.output[0])
+        with self.assertLogs("nst", "WARNING") as logs:
+            session.options.detail = 0.5
+            session.step()
+        self.assertIn("do nothing: detail", "".join(logs.output))
+        self.assertEqual((session.options.alpha, session.strength.strength), (None, None))
+
     def test_textures(self):
         self.assertEqual(nst.transfer(None, png(20, 16), model=nst.Model.untrained(width=2), size=20, iterations=1,
                                       init="noise").size, (20, 16))
