@@ -233,6 +233,30 @@ class Transfer(TestCase):
         self.assertEqual(image.size, (20, 16))
         self.assertEqual([p.iteration for p in seen], [0, 1, 2])
 
+    def test_texture_in_one_call(self):
+        model = nst.Model.untrained(width=2, seed=1)
+        style = nst.Image(png(64, 48))
+        seen = []
+        small = nst.texture(style, model=model, size=32, iterations=2, callback=lambda progress: seen.append(progress.iteration))
+        self.assertEqual((small.size, seen), ((32, 24), [0, 1, 2]))
+        session = nst.Session(nst.Targets(None, style, model=model), size=32, iterations=2, init="noise")
+        self.assertEqual(small.pixels("f32"), session.run().pixels("f32"))
+        wide = nst.texture(style, png(20, 20), model=model, width=128, height=40, iterations=1, style_weights=[3, 1], seed=4)
+        self.assertEqual(wide.size, (128, 40))
+        session = nst.Session(nst.Targets(None, style, png(20, 20), model=model), width=128, height=40, iterations=1, seed=4,
+                              style_weights=[3, 1], style_scale=0.5)  # none is enlarged
+        self.assertEqual(wide.pixels("f32"), session.run().pixels("f32"))
+        own = nst.texture(style, model=model, size=0, iterations=1, init="gray", content_mask=png(9, 9, 1), style_masks=png(9, 9, 1))
+        self.assertEqual(own.size, (64, 48))
+        larger = [bytes(nst.texture(style, model=model, size=96, iterations=1, **scale).pixels("f32"))
+                  for scale in ({}, {"style_scale": 1}, {"style-scale": 2 / 3})]
+        self.assertEqual(larger[0], larger[2])
+        self.assertNotEqual(larger[0], larger[1])
+        with self.assertRaisesRegex(ValueError, "at least one style"):
+            nst.texture(model=model)
+        with self.assertRaisesRegex(ValueError, "height is not given"):
+            nst.texture(style, model=model, width=40)
+
     def test_what_needs_a_content_is_a_warning_without_one(self):
         context = nst.Context(log_level="warning")
         targets = nst.Targets(None, png(20, 16), model=nst.Model.untrained(width=2, context=context), context=context)

@@ -2,6 +2,7 @@
 
     import nst
     nst.transfer("photo.jpg", "painting.jpg", size=512).save("out.png")
+    nst.texture("painting.jpg", width=1200, height=300).save("banner.png")
 
     session = nst.Session(nst.Targets("photo.jpg", "painting.jpg"), strength=0.75)
     for progress in session:
@@ -22,7 +23,7 @@ from .image import Image
 from .measures import LayerMeasure, Measure, measure
 from .model import Layer, Model, ModelInfo, WeightsCandidate, WeightsIdentity, identify_weights, search_weights
 from .options import Options, option_table
-from .session import Estimate, LossTerm, Progress, Session, SessionOptions, Strength, Targets, reconstruct, transfer
+from .session import Estimate, LossTerm, Progress, Session, SessionOptions, Strength, Targets, reconstruct, texture, transfer
 
 __all__ = [
     "BusyError", "Cancelled", "CheckpointFormatError", "Clamped", "Context", "Error", "Estimate", "ExistsError", "FileError", "FormatError",
@@ -32,7 +33,7 @@ __all__ = [
     "Progress", "Session", "SessionOptions", "StateError", "Status", "StopReason", "Strength", "Targets", "UnknownOptionError",
     "UnsupportedError", "WeightsCandidate", "WeightsFormatError", "WeightsIdentity", "__version__", "build_info",
     "default_context", "identify_weights", "library_version", "measure", "option_table", "reconstruct", "search_weights",
-    "transfer",
+    "texture", "transfer",
 ]
 
 

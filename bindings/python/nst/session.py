@@ -476,6 +476,33 @@ def transfer(content: ImageSource, *styles: ImageSource, model: ModelSource = No
         return session.run(callback)
 
 
+def _natural_scale(styles: Sequence[Image], options: Options) -> float:
+    """The style-scale at which no style is enlarged, so that a larger texture has more of it and not larger strokes; as nst texture."""
+    side = max(options["width"], options["height"]) or options["size"] or max(styles[0].size)
+    return float(min(1.0, max(0.01, max(max(style.size) for style in styles) / side)))
+
+
+def texture(*styles: ImageSource, model: ModelSource = None, init: ImageSource = None,
+            callback: Optional[Callable[[Progress], object]] = None, context: Optional[Context] = None,
+            content_mask: Optional[ImageSource] = None, style_masks: MaskSources = None,
+            **options: Unpack[RunOptionValues]) -> Image:
+    """The look of the style images alone, in any size: `width` and `height`, or `size`, the longer side in the shape of the first image.
+
+    A style smaller than the picture is not enlarged; the option style_scale says otherwise. content_mask is a map of the picture's own
+    regions. Everything else as in transfer().
+    """
+    if not styles:
+        raise ValueError("texture() needs at least one style image")
+    opened, context = _open_model(model, context)
+    merged = _merge(context, None, options)
+    images = [as_image(style, context) for style in styles]
+    if not merged.is_set("style-scale"):
+        merged["style-scale"] = _natural_scale(images, merged)
+    with Targets(None, *images, model=opened, context=context, content_mask=content_mask, style_masks=style_masks) as targets, \
+            Session(targets, merged, init=init) as session:
+        return session.run(callback)
+
+
 def reconstruct(kind: str, image: ImageSource, layers: Any, *, model: ModelSource = None,
                 callback: Optional[Callable[[Progress], object]] = None, context: Optional[Context] = None,
                 **options: Unpack[RunOptionValues]) -> Image:
