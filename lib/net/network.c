@@ -230,6 +230,14 @@ bool nst_network_config_equal(const nst_network_config *a, const nst_network_con
            a->preprocessing == b->preprocessing;
 }
 
+bool nst_network_before(const nst_network *network, size_t layer, size_t *before)
+{
+    size_t conv = network->layers[layer].kind == NST_LAYER_RELU ? layer - 1 : layer;
+    if (conv == 0 || network->layers[layer].kind == NST_LAYER_POOL) return false;
+    *before = conv - 1;
+    return true;
+}
+
 nst_shape nst_network_shape(const nst_network *network, size_t layer, size_t width, size_t height)
 {
     int pools = nst_network_pools(network, layer);

@@ -60,6 +60,9 @@ static inline int nst_network_pools(const nst_network *network, size_t layer)
     return network->layers[layer].pools + (network->layers[layer].kind == NST_LAYER_POOL);
 }
 
+/* The layer that a layer's convolution reads; false: that is the image, or the layer is a pooling. */
+bool nst_network_before(const nst_network *network, size_t layer, size_t *before);
+
 /* Shape of a layer's output for an image of the given size; a dimension of 0 means the image is too small. */
 nst_shape nst_network_shape(const nst_network *network, size_t layer, size_t width, size_t height);
 

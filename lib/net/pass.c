@@ -10,6 +10,7 @@ struct nst_pass {
     size_t taken[NST_MAX_BUFFERS]; /* bytes of the buffers, of the largest size */
     void *buffers[NST_MAX_BUFFERS];
     bool tapped[NST_MAX_LAYERS];
+    void *spare; /* on the way back: a buffer that is free; else NULL */
 };
 
 static bool cancelled(const nst_pass *pass)
@@ -143,8 +144,26 @@ static void forward_step(nst_pass *pass, const nst_step *step, void *y, void *no
     }
 }
 
+/* What the step had computed: kept, or computed again in the free buffer. */
+static const void *output_of(nst_pass *pass, const nst_step *step)
+{
+    if (!step->again || !pass->spare) return pass->buffers[step->to];
+    forward_step(pass, step, pass->spare, NULL);
+    return pass->spare;
+}
+
+/* In a pass without a way back it is there still: no step has yet written to what the layer's convolution has read, a ReLU of its own
+ * working in place. */
+const void *nst_pass_features(nst_pass *pass, size_t layer)
+{
+    const nst_step *step = pass->plan.steps;
+    while (step->last != layer) step++;
+    return output_of(pass, step);
+}
+
 int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn observe, void *user)
 {
+    pass->spare = NULL;
     enter(pass, image);
     for (size_t i = 0; i < pass->plan.step_count; i++) {
         const nst_step *step = &pass->plan.steps[i];
@@ -205,14 +224,6 @@ static void backward_step(nst_pass *pass, const nst_step *step, turns *g)
     }
 }
 
-/* What the step had computed: kept, or computed again in the free buffer. */
-static const void *output_of(nst_pass *pass, const nst_step *step, const turns *g)
-{
-    if (!step->again) return pass->buffers[step->to];
-    forward_step(pass, step, g->other, NULL);
-    return g->other;
-}
-
 int32_t nst_pass_backward(nst_pass *pass, nst_inject_fn inject, void *user, nst_real *gradient)
 {
     const nst_pass_config *config = &pass->config;
@@ -223,7 +234,9 @@ int32_t nst_pass_backward(nst_pass *pass, nst_inject_fn inject, void *user, nst_
         const nst_step *step = &pass->plan.steps[i];
         if (cancelled(pass)) return NST_ERR_CANCELLED;
         if (pass->tapped[step->last]) {
-            int32_t status = inject(user, step->last, shape_of(pass, step->last), output_of(pass, step, &g), g.at);
+            int32_t status;
+            pass->spare = g.other;
+            status = inject(user, step->last, shape_of(pass, step->last), output_of(pass, step), g.at);
             if (status < 0) return status;
         }
         backward_step(pass, step, &g);

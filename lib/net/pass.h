@@ -56,6 +56,10 @@ int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn o
 /* gradient (3, height, width) = d loss / d image; after forward() of the same image. */
 int32_t nst_pass_backward(nst_pass *pass, nst_inject_fn inject, void *user, nst_real *gradient);
 
+/* The features of another layer, for the time of the call: in observe(), of the one that the layer's convolution has read
+ * (nst_network_before()); in inject(), of any that is tapped. */
+const void *nst_pass_features(nst_pass *pass, size_t layer);
+
 /* Name of the first layer whose features are not all finite, or NULL: computes the image's features once more, layer by layer. */
 const char *nst_pass_non_finite_layer(nst_pass *pass, const nst_real *image);
 

@@ -346,6 +346,11 @@ int32_t nst_walk_backward(nst_walk *walk, const nst_real *image, nst_walk_inject
     return status;
 }
 
+const void *nst_walk_features(nst_walk *walk, size_t layer)
+{
+    return nst_pass_features(walk->pass, layer);
+}
+
 const char *nst_walk_non_finite_layer(nst_walk *walk, const nst_real *image)
 {
     visit v = {.walk = walk};

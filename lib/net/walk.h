@@ -57,6 +57,9 @@ int32_t nst_walk_forward(nst_walk *walk, const nst_real *image, nst_walk_observe
 /* After forward() of the same image, with no other in between. */
 int32_t nst_walk_backward(nst_walk *walk, const nst_real *image, nst_walk_inject_fn inject, void *user, nst_real *gradient);
 
+/* As that of a pass, of the tile at work. */
+const void *nst_walk_features(nst_walk *walk, size_t layer);
+
 /* Name of the first layer whose features are not all finite, after forward() of the same image, or NULL. */
 const char *nst_walk_non_finite_layer(nst_walk *walk, const nst_real *image);
 

@@ -199,23 +199,27 @@ static void the_smallest_image_is_named(void **state)
 /* ---- the pass ---- */
 
 typedef struct seen {
-    uint64_t hash[NST_MAX_LAYERS];
+    uint64_t hash[NST_MAX_LAYERS], before[NST_MAX_LAYERS]; /* of a layer; of what its convolution has read */
     size_t order[NST_MAX_LAYERS], count;
-    const nst_kernels *kernels;
+    const nst_pass_config *config;
+    nst_pass *pass;
 } seen;
 
 static uint64_t hash_features(const seen *s, nst_shape shape, const void *features)
 {
     const unsigned char *bytes = features;
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < s->kernels->feature_bytes(shape); i++) hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < s->config->kernels->feature_bytes(shape); i++) hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
     return hash;
 }
 
 static int32_t look(void *user, size_t layer, nst_shape shape, const void *features)
 {
     seen *s = user;
+    size_t before;
     s->hash[layer] = hash_features(s, shape, features);
+    if (nst_network_before(s->config->network, layer, &before))
+        s->before[layer] = hash_features(s, shape_of(s->config, before), nst_pass_features(s->pass, before));
     s->order[s->count++] = layer;
     return NST_OK;
 }
@@ -225,6 +229,8 @@ static int32_t look_again(void *user, size_t layer, nst_shape shape, const void 
     seen *s = user;
     (void)gradient;
     assert_true(s->hash[layer] == hash_features(s, shape, features)); /* still what they were on the way forward */
+    for (size_t i = 0; i < NST_MAX_LAYERS; i++)
+        if (s->hash[i]) assert_true(s->hash[i] == hash_features(s, shape_of(s->config, i), nst_pass_features(s->pass, i)));
     s->order[s->count++] = layer;
     return NST_OK;
 }
@@ -232,11 +238,12 @@ static int32_t look_again(void *user, size_t layer, nst_shape shape, const void 
 static seen see(const world *w, const bool *tapped, bool backward)
 {
     nst_pass_config config = config_of(w, tapped, backward);
-    seen s = {.kernels = config.kernels};
+    seen s = {.config = &config};
     nst_pass *pass = NULL;
     nst_error error;
     nst_real gradient[3 * WIDTH * HEIGHT];
     assert_int_equal(nst_pass_new(&config, &pass, &error), NST_OK);
+    s.pass = pass;
     assert_int_equal(nst_pass_forward(pass, w->image, look, &s), NST_OK);
     for (size_t i = 1; i < s.count; i++) assert_true(s.order[i] > s.order[i - 1]);
     if (backward) {
@@ -266,7 +273,24 @@ static void features_do_not_depend_on_who_else_looks(void **state)
         seen some;
         random_taps(&random, w->network->layer_count, tapped);
         some = see(w, tapped, round % 2);
-        for (size_t i = 0; i < NST_MAX_LAYERS; i++) assert_true(some.hash[i] == (tapped[i] ? whole.hash[i] : 0));
+        for (size_t i = 0; i < NST_MAX_LAYERS; i++) {
+            size_t before;
+            assert_true(some.hash[i] == (tapped[i] ? whole.hash[i] : 0));
+            if (tapped[i] && nst_network_before(w->network, i, &before)) assert_true(some.before[i] == whole.hash[before]);
+        }
+    }
+}
+
+static void what_convolutions_read(void **state)
+{
+    static const char *const pairs[][2] = {{"relu1_1", NULL}, {"conv1_1", NULL}, {"pool1", NULL}, {"pool4", NULL}, {"conv1_2", "relu1_1"},
+                                           {"relu1_2", "relu1_1"}, {"conv2_1", "pool1"}, {"relu3_4", "relu3_3"}, {"relu5_1", "pool4"}};
+    world *w = *state;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        size_t layer = 0, before;
+        while (strcmp(w->network->layers[layer].name, pairs[i][0]) != 0) layer++;
+        assert_true(nst_network_before(w->network, layer, &before) == (pairs[i][1] != NULL));
+        if (pairs[i][1]) assert_string_equal(w->network->layers[before].name, pairs[i][1]);
     }
 }
 
@@ -354,12 +378,13 @@ static void observers_and_cancelling_stop_a_pass(void **state)
     bool tapped[NST_MAX_LAYERS] = {[3] = true, [9] = true, [20] = true};
     nst_pass_config config = config_of(w, tapped, true);
     _Atomic int cancel = 0;
-    seen s = {.kernels = config.kernels};
+    seen s = {.config = &config};
     nst_pass *pass = NULL;
     nst_error error;
     nst_real gradient[3 * WIDTH * HEIGHT];
     config.cancel = &cancel;
     assert_int_equal(nst_pass_new(&config, &pass, &error), NST_OK);
+    s.pass = pass;
     assert_int_equal(nst_pass_forward(pass, w->image, refuse, NULL), NST_ERR_NOMEM);
     cancel = 1;
     assert_int_equal(nst_pass_forward(pass, w->image, look, &s), NST_ERR_CANCELLED);
@@ -381,6 +406,7 @@ int main(void)
         in_world(plans_are_small),
         in_world(the_smallest_image_is_named),
         in_world(features_do_not_depend_on_who_else_looks),
+        in_world(what_convolutions_read),
         in_world(gradients_do_not_depend_on_what_is_fused),
         in_world(the_first_non_finite_layer_is_named),
         in_world(observers_and_cancelling_stop_a_pass),
