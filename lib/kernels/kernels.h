@@ -121,7 +121,7 @@ typedef struct nst_kernels {
     void (*copy_region)(const nst_exec *exec, nst_shape shape, nst_region region, const void *features, const nst_place *place,
                         void *target);
     /* copy_region, each position times its weight, to a target that is not narrow: `weights` begins with the region's first position, its
-     * rows are `pitch` apart. backward, its adjoint: grad += weight t over the region. */
+     * rows are `pitch` apart (0: all rows have the same). backward, its adjoint: grad += weight t over the region. */
     void (*weigh)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch, const void *features,
                   const nst_place *place, void *target);
     void (*weigh_backward)(const nst_exec *exec, nst_shape shape, nst_region region, const nst_real *weights, size_t pitch,

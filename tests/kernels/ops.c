@@ -549,12 +549,12 @@ static void run_copy_region(const nst_kernels *k, const nst_exec *exec, const op
     guarded_free(c, &f);
 }
 
-/* The weights' rows are further apart than the region's. */
+/* The weights' rows are further apart than the region's, or all the same. */
 static guarded weights_of(const op_case *c, const op_values *v, size_t *pitch)
 {
     size_t rows = c->region.row1 - c->region.row0, columns = c->region.column1 - c->region.column0, count;
     guarded g;
-    *pitch = columns + c->noted;
+    *pitch = c->packed ? 0 : columns + c->noted;
     count = rows > 0 ? (rows - 1) * *pitch + columns : 0;
     g = reals(c, NULL, count);
     for (size_t i = 0; i < count; i++) ((nst_real *)g.data)[i] = v->weight_count ? v->weight[i % v->weight_count] : 0;
