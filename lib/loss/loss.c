@@ -36,6 +36,12 @@ void nst_loss_seed(nst_loss *loss, const nst_tile *tile, const void *features, v
     if (scale != 0) loss->class->seed(loss, tile, scale, features, gradient);
 }
 
+void nst_loss_seed_before(nst_loss *loss, const nst_tile *tile, const void *features, void *gradient)
+{
+    double scale = loss->weight * loss->factor;
+    if (scale != 0) loss->class->seed_before(loss, tile, scale, features, gradient);
+}
+
 double nst_loss_evaluate(nst_loss *loss, const void *features)
 {
     nst_tile whole = nst_tile_whole(loss->shape);

@@ -27,6 +27,9 @@ typedef struct nst_loss_tools {
     bool weighted;         /* the content loss counts more here than there */
     const nst_real *guide; /* at the loss's layer, 0..1: (regions, H, W) in the guided loss, (H, W) in the content loss; NULL: all is 1 */
     const double *shares;  /* of the regions in the picture */
+    /* What the layer's convolution has read, (before_channels, H, W): for losses that look at it as well, in accumulate() and seed(). */
+    size_t before_channels;
+    const void *before;
 } nst_loss_tools;
 
 typedef struct nst_loss nst_loss;
@@ -53,6 +56,8 @@ typedef struct nst_loss_class {
     /* gradient += scale * d(plain sum of the tile's part)/d(features); `gradient` lies as the features do. After finish() of the same
      * features. */
     void (*seed)(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient);
+    /* Of losses that look at what the layer's convolution has read: the same by that, where `gradient` lies. NULL: it does not look. */
+    void (*seed_before)(nst_loss *loss, const nst_tile *tile, double scale, const void *features, void *gradient);
 } nst_loss_class;
 
 struct nst_loss {
@@ -73,7 +78,7 @@ extern const nst_loss_class nst_loss_content, nst_loss_tv, nst_loss_laplacian, n
 extern const nst_loss_class nst_loss_temporal;
 /* On styles: one of them compares features' statistics. */
 extern const nst_loss_class nst_loss_gram, nst_loss_guided, nst_loss_mean_std, nst_loss_covariance, nst_loss_shifted_gram,
-    nst_loss_wasserstein;
+    nst_loss_wasserstein, nst_loss_chained;
 /* Beside these. */
 extern const nst_loss_class nst_loss_histogram;
 
@@ -93,6 +98,8 @@ double nst_sum_finish(nst_loss *loss);
 double nst_loss_finish(nst_loss *loss);
 /* gradient += d value / d features of a tile. */
 void nst_loss_seed(nst_loss *loss, const nst_tile *tile, const void *features, void *gradient);
+/* gradient += d value / d what the layer's convolution has read; `features` are the layer's. */
+void nst_loss_seed_before(nst_loss *loss, const nst_tile *tile, const void *features, void *gradient);
 
 /* Whole features at once: begin, accumulate, finish; seed. */
 double nst_loss_evaluate(nst_loss *loss, const void *features);

@@ -20,14 +20,19 @@ static size_t moment_values(nst_shape shape)
 
 /* gatys-paper: 1/(4 N^2). neural-style, the mean over N^2 entries of (F F^T/(N M))^2, and gatys-code, 1/N^2 times the mean of
  * (F F^T/M)^2, are both 1/N^4. normalised: relative to the target. */
-double nst_second_factor(nst_dialect dialect, nst_shape shape, double power)
+double nst_matrix_factor(nst_dialect dialect, size_t entries, double power)
 {
-    double n2 = (double)matrix_values(shape);
+    double n2 = (double)entries;
     switch (dialect) {
     case NST_DIALECT_GATYS_PAPER: return 1 / (4 * n2);
     case NST_DIALECT_NORMALISED: return power > 0 ? 1 / power : 1;
     default: return 1 / (n2 * n2);
     }
+}
+
+double nst_second_factor(nst_dialect dialect, nst_shape shape, double power)
+{
+    return nst_matrix_factor(dialect, matrix_values(shape), power);
 }
 
 /* The mean over channels, as all whose programs have such a loss. normalised: relative to the target. */

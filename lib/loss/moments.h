@@ -49,7 +49,9 @@ void nst_moments_centre(nst_shape shape, double *second, const double *means);
  * place of Ghat already, leaves those by the means. Returns the part. */
 double nst_moments_compare_means(nst_shape shape, double weight, nst_moments *own, const nst_moments *wanted);
 
-/* What a dialect multiplies a squared difference of (C, C) matrices of second moments with; `power`: of the target's. */
+/* What a dialect multiplies a squared difference of matrices of second moments with, of so many entries; `power`: of the target's. */
+double nst_matrix_factor(nst_dialect dialect, size_t entries, double power);
+/* The same of (C, C) matrices. */
 double nst_second_factor(nst_dialect dialect, nst_shape shape, double power);
 /* What it multiplies squared differences of first moments or deviations, one a channel, with. */
 double nst_first_factor(nst_dialect dialect, nst_shape shape, double power);

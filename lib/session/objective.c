@@ -17,6 +17,7 @@ typedef struct part {
     loss_source source;
     size_t octave; /* 0: of the picture itself */
     size_t layer;  /* index in the network, or NST_PIXELS */
+    size_t before; /* that the layer's convolution reads, where the loss looks at it as well */
     double layer_weight;
     void *own;   /* the target, where it is blended of several styles or of the previous frame */
     void *guide; /* what the loss's planes lie in */
@@ -63,7 +64,7 @@ typedef struct loss_entry {
 
 /* In the order of the option `style-statistics`. */
 static const nst_loss_class *const style_classes[] = {&nst_loss_gram, &nst_loss_mean_std, &nst_loss_covariance, &nst_loss_shifted_gram,
-                                                      &nst_loss_wasserstein};
+                                                      &nst_loss_wasserstein, &nst_loss_chained};
 
 static const nst_loss_class *style_class(const nst_settings *settings)
 {
@@ -91,15 +92,28 @@ static size_t places_of(const loss_entry *entry)
     return entry->layers ? entry->layers->count : 1;
 }
 
+/* A convolution that reads the image has no layer in front to be chained with: its features go with each other. */
+static void chain(nst_objective *objective, part *p)
+{
+    if (!nst_network_before(objective->network, p->layer, &p->before)) {
+        p->loss.class = &nst_loss_gram;
+        return;
+    }
+    p->loss.tools.before_channels = objective->network->layers[p->before].channels;
+    objective->tapped[p->before] = true;
+}
+
 static void add_part(nst_objective *objective, const loss_entry *entry, size_t at, size_t place)
 {
+    part *p = &objective->parts[objective->part_count++];
     const octave *o = &objective->octaves[at];
     size_t layer = entry->layers ? entry->layers->items[place].layer : NST_PIXELS;
     nst_shape shape = {3, o->height, o->width};
     if (layer != NST_PIXELS) shape = nst_network_shape(objective->network, layer, o->width, o->height);
-    objective->parts[objective->part_count++] = (part){
-        .loss = {.class = entry->class, .tools = objective->tools, .shape = shape}, .source = entry->source, .octave = at, .layer = layer};
+    *p = (part){.loss = {.class = entry->class, .tools = objective->tools, .shape = shape}, .source = entry->source, .octave = at,
+                .layer = layer};
     if (layer != NST_PIXELS) objective->tapped[layer] = objective->any_tapped = true;
+    if (entry->class == &nst_loss_chained) chain(objective, p);
 }
 
 static void list_parts(nst_objective *objective, const nst_settings *settings)
@@ -156,7 +170,7 @@ static size_t workspace_bytes(const nst_objective *objective)
     size_t largest = 0;
     for (size_t i = 0; i < objective->part_count; i++) {
         const nst_loss *loss = &objective->parts[i].loss;
-        size_t wanted = loss->class->workspace_bytes(&objective->tools, loss->shape);
+        size_t wanted = loss->class->workspace_bytes(&loss->tools, loss->shape);
         if (wanted > largest) largest = wanted;
     }
     return largest;
@@ -259,9 +273,9 @@ static void set_targets(nst_objective *objective, nst_targets *targets, const or
         objective->parts[o->parts[i]].loss.target = nst_targets_find(targets, &o->job, i);
 }
 
-static size_t target_bytes(const nst_objective *objective, const part *p)
+static size_t target_bytes(const part *p)
 {
-    return p->loss.class->target_bytes(&objective->tools, p->loss.shape);
+    return p->loss.class->target_bytes(&p->loss.tools, p->loss.shape);
 }
 
 static int32_t blend_style(nst_objective *objective, nst_targets *targets, const order *o, const nst_blend *blend)
@@ -269,7 +283,7 @@ static int32_t blend_style(nst_objective *objective, nst_targets *targets, const
     for (size_t i = 0; i < o->job.count; i++) {
         part *p = &objective->parts[o->parts[i]];
         double weight;
-        if (!p->own) p->loss.target = p->own = nst_alloc_zero(&objective->ctx->memory, target_bytes(objective, p));
+        if (!p->own) p->loss.target = p->own = nst_alloc_zero(&objective->ctx->memory, target_bytes(p));
         if (!p->own) return NST_ERR_NOMEM;
         weight = nst_blend_at(blend, p->layer, p->octave)[o->job.image];
         p->loss.class->target_blend(p->loss.shape, weight, nst_targets_find(targets, &o->job, i), p->own);
@@ -300,7 +314,7 @@ static int32_t prepare_previous(nst_objective *objective, const nst_objective_co
     for (size_t i = 0; i < objective->part_count && status >= 0; i++) {
         part *p = &objective->parts[i];
         if (p->source != OF_PREVIOUS) continue;
-        p->loss.target = p->own = nst_alloc_zero(&objective->ctx->memory, target_bytes(objective, p));
+        p->loss.target = p->own = nst_alloc_zero(&objective->ctx->memory, target_bytes(p));
         status = p->own ? nst_previous_target(config->previous, config->settings->colours, &objective->tools, p->loss.shape, p->own, error)
                         : nst_fail_nomem(error, "the previous frame");
     }
@@ -389,9 +403,9 @@ static size_t own_bytes(const nst_objective *objective, const nst_targets *targe
     size_t bytes = workspace_bytes(objective);
     for (size_t i = 0; i < objective->part_count; i++) {
         const part *p = &objective->parts[i];
-        bytes += p->loss.class->state_bytes(&objective->tools, p->loss.shape);
+        bytes += p->loss.class->state_bytes(&p->loss.tools, p->loss.shape);
         bytes += guide_bytes(objective, targets, p);
-        if (p->source == OF_PREVIOUS || (p->source == OF_STYLES && targets->style_count > 1)) bytes += target_bytes(objective, p);
+        if (p->source == OF_PREVIOUS || (p->source == OF_STYLES && targets->style_count > 1)) bytes += target_bytes(p);
     }
     for (size_t i = 1; i < objective->octave_count; i++) bytes += (objective->look_only ? 1 : 2) * octave_bytes(&objective->octaves[i]);
     return bytes;
@@ -469,13 +483,26 @@ static bool at_work(const nst_objective *objective, const part *p, size_t layer)
     return p->octave == objective->at && p->layer == layer;
 }
 
+/* Whether it has a gradient at the layer, which its own layer's convolution reads. */
+static bool at_work_behind(const nst_objective *objective, const part *p, size_t layer)
+{
+    return p->octave == objective->at && p->loss.class->seed_before && p->before == layer;
+}
+
+static void show_before(const nst_objective *objective, part *p)
+{
+    if (p->loss.class->seed_before) p->loss.tools.before = nst_walk_features(objective->walk, p->before);
+}
+
 /* A loss is begun before and finished after all tiles of its layer. */
 static int32_t observe(void *user, size_t layer, const nst_tile *tile, const void *features)
 {
     nst_objective *objective = user;
     for (size_t i = 0; i < objective->part_count; i++) {
-        nst_loss *loss = &objective->parts[i].loss;
-        if (at_work(objective, &objective->parts[i], layer)) loss->class->accumulate(loss, tile, features);
+        part *p = &objective->parts[i];
+        if (!at_work(objective, p, layer)) continue;
+        show_before(objective, p);
+        p->loss.class->accumulate(&p->loss, tile, features);
     }
     return NST_OK;
 }
@@ -485,8 +512,12 @@ static int32_t inject(void *user, size_t layer, const nst_tile *tile, const void
 {
     nst_objective *objective = user;
     for (size_t i = 0; i < objective->part_count; i++) {
-        nst_loss *loss = &objective->parts[i].loss;
-        if (at_work(objective, &objective->parts[i], layer)) nst_loss_seed(loss, tile, features, gradient);
+        part *p = &objective->parts[i];
+        if (at_work_behind(objective, p, layer))
+            nst_loss_seed_before(&p->loss, tile, nst_walk_features(objective->walk, p->layer), gradient);
+        if (!at_work(objective, p, layer)) continue;
+        show_before(objective, p);
+        nst_loss_seed(&p->loss, tile, features, gradient);
     }
     return NST_OK;
 }

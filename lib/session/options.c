@@ -50,10 +50,11 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "objective", "Layers whose statistics the picture shares with the style images, each with an optional weight.", 0, 1e30,
      {0}},
     {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "style-statistics", "gram",
-     "gram|mean-std|covariance|shifted-gram|wasserstein", "", "objective",
+     "gram|mean-std|covariance|shifted-gram|wasserstein|chained", "", "objective",
      "What of the features at the style layers is shared with the style images: Gram matrices; means and deviations alone, which is the "
-     "quickest and knows least; covariances and means; Gram matrices of features shifted by their mean activation; or the distance "
-     "between normal distributions, which is slow where there are many channels (docs/objective.md).", 0, 0, {0}},
+     "quickest and knows least; covariances and means; Gram matrices of features shifted by their mean activation; the distance "
+     "between normal distributions, which is slow where there are many channels; or Gram matrices of features with those that the layer's "
+     "convolution has read (docs/objective.md).", 0, 0, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_PLAN, SINCE_0_1, "histogram", "0", "", "", "objective",
      "Weight of the histogram loss, which gives each channel of features the style's distribution of values, beside what style-statistics "
      "compares (docs/objective.md). 0 does without; in the dialect normalised 0.3 is a little and 1 much.", 0, 1e30, {0}},

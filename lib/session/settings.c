@@ -119,6 +119,20 @@ static int32_t resolve_layers(const nst_options *options, const nst_weights *wei
     return status;
 }
 
+/* A pooling has no filters that read another layer. */
+static int32_t check_chained(const nst_weights *weights, const nst_settings *settings, nst_error *error)
+{
+    for (size_t i = 0; i < settings->style.count && settings->statistics == NST_STATISTICS_CHAINED; i++) {
+        nst_layer layer;
+        nst_topology_layer(weights, settings->style.items[i].layer, &layer);
+        if (layer.kind == NST_LAYER_POOL)
+            return nst_fail(error, NST_ERR_UNSUPPORTED,
+                            "style-statistics: chained compares features with those that their convolution has read, and %s of "
+                            "style-layers is a pooling: name a relu or conv layer", layer.name);
+    }
+    return NST_OK;
+}
+
 /* ---- the rest ---- */
 
 static bool has_layer(const nst_layer_choices *choices, size_t layer)
@@ -378,6 +392,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     if (has_content) out->matting = matting_weight(nst_option_number(options, NST_OPT_PHOTO));
     out->photo = out->matting > 0 && out->dialect == NST_DIALECT_NORMALISED ? nst_option_number(options, NST_OPT_PHOTO) : 0;
     if (status >= 0) status = resolve_layers(options, &model->weights, has_content, style_count, out, error);
+    if (status >= 0) status = check_chained(&model->weights, out, error);
     if (status >= 0) status = resolve_shape(options, has_content, out, error);
     if (status >= 0 && out->enlarge > 1 && !has_content)
         status = nst_fail(error, NST_ERR_INVALID_ARG, "enlarge is %zu, but there is no content image whose detail it could take",

@@ -42,7 +42,8 @@ typedef enum nst_statistics {
     NST_STATISTICS_MEAN_STD,
     NST_STATISTICS_COVARIANCE,
     NST_STATISTICS_SHIFTED_GRAM,
-    NST_STATISTICS_WASSERSTEIN
+    NST_STATISTICS_WASSERSTEIN,
+    NST_STATISTICS_CHAINED
 } nst_statistics;
 
 typedef struct nst_settings {

@@ -216,14 +216,31 @@ static nst_shape shape_of(const nst_target_job *job, const nst_target_request *r
     return nst_network_shape(job->network, request->layer, extent.width, extent.height);
 }
 
+/* Whether the loss looks at what the layer's convolution has read as well. */
+static bool find_before(const nst_network *network, const nst_target_request *request, size_t *before)
+{
+    return request->class->seed_before && nst_network_before(network, request->layer, before);
+}
+
+/* As the request's loss wants them, but for what is there only while features are. */
+static nst_loss_tools tools_of(const nst_target_job *job, const nst_target_request *request)
+{
+    nst_loss_tools tools = *job->tools;
+    size_t before;
+    if (find_before(job->network, request, &before)) tools.before_channels = job->network->layers[before].channels;
+    return tools;
+}
+
 static size_t data_bytes(const nst_target_job *job, const nst_target_request *request)
 {
-    return request->class->target_bytes(job->tools, shape_of(job, request));
+    nst_loss_tools tools = tools_of(job, request);
+    return request->class->target_bytes(&tools, shape_of(job, request));
 }
 
 static size_t workspace_bytes(const nst_target_job *job, const nst_target_request *request)
 {
-    return request->class->workspace_bytes(job->tools, shape_of(job, request));
+    nst_loss_tools tools = tools_of(job, request);
+    return request->class->workspace_bytes(&tools, shape_of(job, request));
 }
 
 /* 0 where there is no guide. */
@@ -304,6 +321,7 @@ typedef struct work {
     nst_error *error;
     nst_target_entry *fresh;
     void *workspace; /* they share it */
+    nst_walk *walk;  /* while features go by */
 } work;
 
 static int32_t add_entry(work *w, const nst_target_request *request)
@@ -341,8 +359,10 @@ static int32_t observe(void *user, size_t layer, const nst_tile *tile, const voi
     const work *w = user;
     for (nst_target_entry *entry = w->fresh; entry; entry = entry->next)
         if (entry->request.layer == layer) {
-            nst_loss_tools tools = *w->job->tools;
+            nst_loss_tools tools = tools_of(w->job, &entry->request);
+            size_t before;
             tools.guide = entry->planes;
+            if (find_before(w->job->network, &entry->request, &before)) tools.before = nst_walk_features(w->walk, before);
             entry->request.class->target_accumulate(&tools, entry->shape, tile, features, entry->data, w->workspace);
         }
     return NST_OK;
@@ -352,15 +372,14 @@ static int32_t walk_through(work *w, const nst_real *picture)
 {
     bool tapped[NST_MAX_LAYERS] = {false}, any = false;
     nst_pass_config config = walk_config(w->targets, w->job, tapped, w->cancel);
-    nst_walk *walk;
     int32_t status;
     for (const nst_target_entry *entry = w->fresh; entry; entry = entry->next)
         any = list_taps(&entry->request, 1, tapped) || any;
     if (!any) return NST_OK;
-    status = nst_walk_new(&config, w->job->room, &walk, w->error);
+    status = nst_walk_new(&config, w->job->room, &w->walk, w->error);
     if (status < 0) return status;
-    status = nst_walk_forward(walk, picture, observe, w);
-    nst_walk_free(walk);
+    status = nst_walk_forward(w->walk, picture, observe, w);
+    nst_walk_free(w->walk);
     return status;
 }
 

@@ -112,6 +112,7 @@ static void resumed_runs_end_with_the_same_bytes(void **state)
         {"iterations", "400", "tolerance", "1", "optimizer", "adam", "learning-rate", "0.2"},
         {"iterations", "7", "pooling", "l2", "padding", "reflect", "preprocessing", "caffe", "tv", "2", "style-weights", "1,3;relu2_1:3,1"},
         {"iterations", "14", "history", "3", "history-precision", "bf16", "scales", "2", "size", "66"},
+        {"iterations", "12", "scales", "2", "size", "66", "dialect", "normalised", "style-statistics", "chained"},
     };
     world *w = *state, other;
     nst_ctx_config config;

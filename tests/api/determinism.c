@@ -11,8 +11,10 @@ static nst_session *usual_run(nst_ctx *ctx, nst_targets *targets, int kind)
 {
     static const char *const optimizers[] = {"lbfgs", "adam", "lbfgs"}, *const searches[] = {"armijo", "armijo", "strong-wolfe"};
     static const char *const poolings[] = {"max", "average", "l2"}, *const paddings[] = {"zero", "reflect", "replicate"};
+    static const char *const statistics[] = {"gram", "gram", "chained"};
     return new_session(ctx, targets, "size", kind == 1 ? "130" : "90", "scales", "2", "iterations", "8", "optimizer", optimizers[kind],
-                       "line-search", searches[kind], "init", "noise", "pooling", poolings[kind], "padding", paddings[kind], NULL);
+                       "line-search", searches[kind], "init", "noise", "pooling", poolings[kind], "padding", paddings[kind],
+                       "style-statistics", statistics[kind], NULL);
 }
 
 static trace usual_trace(const nst_ctx_config *config, int kind)

@@ -133,6 +133,12 @@ static const situation situations[] = {
     {120, 90, 3, 3, "{\"size\": 160, \"iterations\": 4, \"scales\": 2, \"octaves\": 2, \"histogram\": 1, "
                     "\"histogram-layers\": \"conv1_1,relu2_2,relu5_1\"}"},
     {0, 0, 0, 2, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\", \"histogram\": 2}"},
+    {120, 90, 3, 1, "{\"size\": 160, \"iterations\": 2, \"style-statistics\": \"chained\"}"},
+    {120, 90, 3, 2, "{\"size\": 160, \"iterations\": 4, \"scales\": 2, \"octaves\": 2, \"style-statistics\": \"chained\", "
+                    "\"style-layers\": \"relu1_2,conv2_1,relu2_1,relu4_3\"}"},
+    {120, 90, 3, 1, "{\"size\": 300, \"iterations\": 1, \"content-layers\": \"relu1_1\", \"style-layers\": \"conv1_2\", "
+                    "\"optimizer\": \"adam\", \"style-statistics\": \"chained\"}"},
+    {0, 0, 0, 2, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\", \"style-statistics\": \"chained\"}"},
     {0, 0, 0, 1, "{\"width\": 64, \"height\": 170, \"iterations\": 2, \"init\": \"noise\", \"scales\": 2}"},
     {0, 0, 0, 2, "{\"size\": 128, \"iterations\": 2, \"init\": \"noise\"}"},
     {150, 150, 3, 0, "{\"size\": 150, \"iterations\": 2, \"init\": \"gray\"}"},
@@ -156,6 +162,7 @@ static void the_estimate_is_the_peak_with_vgg19(void **state)
         {224, 200, 3, 1, "{\"size\": 224, \"iterations\": 1}"},
         {200, 240, 3, 1, "{\"size\": 200, \"iterations\": 2, \"optimizer\": \"adam\", \"scales\": 2}"},
         {200, 240, 3, 1, "{\"size\": 160, \"iterations\": 1, \"content-layers\": \"relu3_1\", \"style-layers\": \"relu2_1,relu3_1\"}"},
+        {200, 240, 3, 1, "{\"size\": 200, \"iterations\": 1, \"style-statistics\": \"chained\"}"},
     };
     nst_ctx *ctx = NULL;
     nst_model *model;
@@ -165,7 +172,7 @@ static void the_estimate_is_the_peak_with_vgg19(void **state)
     nst_model_unref(model);
     nst_ctx_unref(ctx);
     if (!model) skip();
-    for (int i = 0; i < 3; i++) check_estimate(&real[i], true);
+    for (int i = 0; i < 4; i++) check_estimate(&real[i], true);
 }
 
 /* ---- limits ---- */
@@ -209,6 +216,8 @@ static void limits_are_kept(void **state)
                         "\"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_1,relu2_2\"}"},
         {120, 90, 3, 2, "{\"size\": 700, \"iterations\": 2, \"optimizer\": \"adam\", \"histogram\": 1, \"histogram-layers\": "
                         "\"relu1_1,relu2_2\", \"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_1\"}"},
+        {120, 90, 3, 1, "{\"size\": 700, \"iterations\": 2, \"optimizer\": \"adam\", \"style-statistics\": \"chained\", "
+                        "\"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_2,relu2_1\"}"},
     };
     static const unsigned least[] = {75, 85, 75}; /* percent of what it takes without a limit */
     outcome free;
@@ -217,7 +226,7 @@ static void limits_are_kept(void **state)
         free = run(&limited[i], false, 0);
         for (unsigned percent = 95; percent >= least[i]; percent -= 10) check_limit(&limited[i], &free, percent);
     }
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         free = run(&deep[i], false, 0);
         for (unsigned percent = 95; percent >= 85; percent -= 10) {
             outcome held = check_limit(&deep[i], &free, percent);

@@ -282,7 +282,7 @@ static void check_blended_terms(const world *w, nst_targets *both, nst_targets *
 
 static void styles_blend_by_layer_and_octave(void **state)
 {
-    static const char *const statistics[] = {"gram", "mean-std", "covariance", "shifted-gram", "wasserstein"};
+    static const char *const statistics[] = {"gram", "mean-std", "covariance", "shifted-gram", "wasserstein", "chained"};
     static const char *const cases[][2] = {
         {"1,0;relu1_1:0,1", " relu1_1 relu1_1/2 relu1_1/4 "},
         {"1,0;/4:0,1", " relu1_1/4 relu2_1/4 relu3_1/4 relu4_1/4 relu5_1/4 "},

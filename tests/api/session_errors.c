@@ -40,6 +40,16 @@ static void layers(void **state)
     assert_refused(w, w->targets, NST_ERR_INVALID_ARG, "twice", "content-layers", "conv1_1,conv1_1", NULL);
 }
 
+/* A pooling has no convolution whose input it could be chained with, wherever it stands in the list; the content may have it. */
+static void chains_of_poolings(void **state)
+{
+    world *w = *state;
+    assert_refused(w, w->targets, NST_ERR_UNSUPPORTED, "pool2", "style-statistics", "chained", "style-layers", "relu1_1,pool2", NULL);
+    assert_contains(nst_ctx_error(w->ctx), "chained");
+    nst_session_free(new_session(w->ctx, w->targets, "style-statistics", "chained", "content-layers", "pool2", NULL));
+    nst_session_free(new_session(w->ctx, w->targets, "style-statistics", "covariance", "style-layers", "pool2", NULL));
+}
+
 static void pictures_that_are_too_small(void **state)
 {
     world *w = *state;
@@ -262,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_in_world(layers),
+        test_in_world(chains_of_poolings),
         test_in_world(pictures_that_are_too_small),
         cmocka_unit_test(pictures_that_are_too_large),
         test_in_world(style_weights),

@@ -84,6 +84,8 @@ def compare(want, gradient, exact, exact_gradient, loss, loss_gradient, case):
     return good & check("float: gradient cosine", cosine, 0.9999, above=True)
 
 
+# The image, a ReLU and a pooling in front; a convolution beside its ReLU, and links that share layers.
+CHAIN = ["conv1_1", "relu1_2", "conv2_1", "relu3_1", "relu3_2", "conv4_2", "relu4_2"]
 # Both octaves of it are large enough to be taken.
 OCTAVES = (131, 48, 131, 51, ["relu2_2"], ["relu1_1", "relu3_1"])
 
@@ -98,8 +100,11 @@ def cases():
     for statistics in list(torch_objective.STYLE_LOSSES)[1:]:
         for dialect in ("neural-style", "normalised"):
             yield sides, dialect, Case(content_layers, style_layers, "average", statistics=statistics)
+    for dialect in ("gatys-paper", "normalised"):
+        yield sides, dialect, Case(content_layers, CHAIN, "average", statistics="chained")
     *sides, content_layers, style_layers = OCTAVES
-    yield sides, "normalised", Case(content_layers, style_layers, "average", octaves=2)
+    for statistics in ("gram", "chained"):
+        yield sides, "normalised", Case(content_layers, style_layers, "average", statistics=statistics, octaves=2)
 
 
 def main():

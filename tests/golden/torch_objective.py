@@ -47,6 +47,7 @@ class Vgg:
                 if all(name in found for name in wanted):
                     return {name: found[name] for name in wanted}
             x = F.max_pool2d(x, 2) if pooling == "max" else F.avg_pool2d(x, 2)
+            found["pool%d" % block] = x[0]
         raise KeyError(wanted)
 
 
@@ -150,8 +151,22 @@ def wasserstein_loss(dialect, f, s):
     return (((mean - wanted_mean) ** 2).sum() + both) * first_degree(dialect, f, torch.trace(products))
 
 
+def cross(f, b):
+    return f.reshape(f.shape[0], -1) @ b.reshape(b.shape[0], -1).t() / positions(f)
+
+
+def chained_loss(dialect, f, s):
+    """Of pairs: a layer's features and those that its convolution has read, None for the image"""
+    if f[1] is None:
+        return gram_loss(dialect, f[0], s[0])
+    target = cross(*s)
+    entries = target.numel()
+    factor = {"gatys-paper": 1 / (4 * entries), "normalised": 1 / (target ** 2).sum()}.get(dialect, 1 / entries ** 2)
+    return ((cross(*f) - target) ** 2).sum() * factor
+
+
 STYLE_LOSSES = {"gram": gram_loss, "mean-std": mean_std_loss, "covariance": covariance_loss, "shifted-gram": shifted_gram_loss,
-                "wasserstein": wasserstein_loss}
+                "wasserstein": wasserstein_loss, "chained": chained_loss}
 
 
 def total_variation(x):
@@ -161,10 +176,27 @@ def total_variation(x):
     return ((dx ** 2).sum() + (dy ** 2).sum()) / 2
 
 
+def in_front(layer):
+    """What the convolution of conv3_2 or relu3_2 has read, relu3_1; None: the image"""
+    block, number = int(layer[4]), int(layer[6])
+    if number > 1:
+        return "relu%d_%d" % (block, number - 1)
+    return "pool%d" % (block - 1) if block > 1 else None
+
+
+def style_features(vgg, pooling, x, layers, statistics):
+    """{layer: what its loss looks at}"""
+    if statistics != "chained":
+        return vgg.features(x, pooling, layers)
+    front = {layer: in_front(layer) for layer in layers}
+    found = vgg.features(x, pooling, layers + [layer for layer in front.values() if layer])
+    return {layer: (found[layer], found.get(front[layer])) for layer in layers}
+
+
 def style_term(vgg, dialect, pooling, x, style, layers, statistics):
-    features = vgg.features(x, pooling, layers)
+    features = style_features(vgg, pooling, x, layers, statistics)
     with torch.no_grad():
-        wanted = vgg.features(style, pooling, layers)
+        wanted = style_features(vgg, pooling, style, layers, statistics)
     return sum(STYLE_LOSSES[statistics](dialect, features[l], wanted[l]) for l in layers)
 
 

@@ -232,13 +232,32 @@ static void several_layers_share_a_convolution_and_its_relu(void **state)
 
 static void every_statistic(void **state)
 {
-    static const char *const statistics[] = {"gram", "mean-std", "covariance", "shifted-gram", "wasserstein"};
+    static const char *const statistics[] = {"gram", "mean-std", "covariance", "shifted-gram", "wasserstein", "chained"};
     (void)state;
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         const char *const settings[][2] = {{"style-statistics", statistics[i]}, {"style-layers", "relu1_1,conv3_1,relu4_1"},
                                            {"dialect", "normalised"}};
         check_session(open_session(settings, 3), statistics[i]);
     }
+}
+
+/* Layers in front of which is the image, a ReLU and a pooling, which have other losses too or not; a convolution beside its own ReLU, and
+ * chains of several links. */
+static void chains_of_layers(void **state)
+{
+    static const char *const poolings[] = {"max", "average", "l2"};
+    static const char *const chains[] = {"relu1_1", "conv1_2", "relu1_2,relu1_1", "relu2_1", "conv2_1,relu2_1", "relu1_2,relu2_1,relu2_2",
+                                         "conv3_1,conv3_2,relu3_2,relu3_3,conv4_1"};
+    (void)state;
+    for (int p = 0; p < 3; p++)
+        for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++) {
+            const char *const alone[][2] = {{"style-statistics", "chained"}, {"style-layers", chains[i]}, {"pooling", poolings[p]},
+                                            {"alpha", "0"}, {"tv", "0"}};
+            const char *const among[][2] = {{"style-statistics", "chained"}, {"style-layers", chains[i]}, {"pooling", poolings[p]},
+                                            {"content-layers", "relu1_1,pool1,conv2_1,relu3_1"}, {"laplacian", "0.1"}};
+            check_session(open_session(alone, 5), chains[i]);
+            if (p == 1) check_session(open_octaves(model, among, 5, 2), chains[i]);
+        }
 }
 
 static void regions_and_weights(void **state)
@@ -328,6 +347,7 @@ int main(void)
         cmocka_unit_test(every_dialect),
         cmocka_unit_test(gradients_enter_at_any_layer),
         cmocka_unit_test(every_statistic),
+        cmocka_unit_test(chains_of_layers),
         cmocka_unit_test(regions_and_weights),
         cmocka_unit_test(the_laplacian_beside_the_rest),
         cmocka_unit_test(the_previous_frame_beside_the_rest),

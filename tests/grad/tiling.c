@@ -105,7 +105,7 @@ static nst_session *new_session(nst_model *of, uint32_t width, uint32_t height, 
 /* Loss, terms and gradient at a picture. */
 typedef struct result {
     double f, terms[NST_MAX_TERMS];
-    size_t term_count, tiles;
+    size_t term_count, tiles, recomputed;
     nst_real *gradient;
 } result;
 
@@ -123,11 +123,19 @@ static nst_objective_config config_of(const nst_session *session, size_t room)
                                   .octaves = 2, .room = room};
 }
 
-static result evaluate(nst_session *session, size_t room, bool nudged)
+static nst_real *picture_for(const nst_session *session)
 {
     size_t values = values_of(session);
     nst_real *x = malloc(values * sizeof *x);
     nst_random random = {5};
+    for (size_t i = 0; i < values; i++) x[i] = (nst_real)(0.3 + 0.4 * nst_random_uniform(&random));
+    return x;
+}
+
+static result evaluate(nst_session *session, size_t room, bool nudged)
+{
+    size_t values = values_of(session);
+    nst_real *x = picture_for(session);
     nst_objective *objective;
     nst_objective_size size;
     nst_ledger ledger = {.used = 0};
@@ -135,12 +143,12 @@ static result evaluate(nst_session *session, size_t room, bool nudged)
     nst_error error = {""};
     nst_objective_config config = config_of(session, room);
     result r = {.gradient = malloc(values * sizeof(nst_real))};
-    for (size_t i = 0; i < values; i++) x[i] = (nst_real)(0.3 + 0.4 * nst_random_uniform(&random));
     for (size_t i = 0; nudged && i < values; i += 3) x[i] *= 1 + (nst_real)(tolerance / 10);
     assert_int_equal(nst_session_prepare_network(session, &error), NST_OK);
     config.network = session->network;
     if (nst_objective_foretell(&config, &ledger, &idle, &size, &error) < 0) fail_msg("room %zu: %s", room, error.text);
     r.tiles = nst_tiling_count(&size.walk.ways[0].gradient);
+    r.recomputed = size.walk.recomputed;
     if (nst_objective_new(&config, &objective, &error) < 0) fail_msg("%s", error.text);
     assert_int_equal(nst_objective_evaluate(objective, x, &r.f, r.gradient), NST_OK);
     r.term_count = nst_objective_term_count(objective);
@@ -222,6 +230,8 @@ static const char *const settings[] = {
     "{\"style-statistics\": \"covariance\", \"dialect\": \"normalised\"}",
     "{\"style-statistics\": \"shifted-gram\", \"dialect\": \"normalised\"}",
     "{\"style-statistics\": \"wasserstein\", \"dialect\": \"normalised\"}",
+    "{\"style-statistics\": \"chained\", \"dialect\": \"normalised\"}",
+    "{\"style-statistics\": \"chained\", \"style-layers\": \"relu1_2,conv2_1,relu2_1,relu3_2\", \"dialect\": \"normalised\"}",
     "{\"histogram\": 0.5, \"histogram-layers\": \"relu1_1,conv2_2,relu4_1\", \"dialect\": \"normalised\"}",
     "{\"guide-mode\": \"simple\", \"dialect\": \"normalised\"}",
     "{\"guide-mode\": \"inside\", \"dialect\": \"neural-style\"}",
@@ -239,6 +249,59 @@ static void tiles_change_nothing(void **state)
         compare(model, 653, 541, settings[i], 0, tolerance);
         compare(model, 801, 99, settings[i], 0.2, tolerance);
         compare(model, 98, 901, settings[i], 0.6, tolerance);
+    }
+}
+
+/* A layer in front of another that is computed again on the way back, being wider than the image in every layout of features. */
+static void what_is_computed_again_is_the_same(void **state)
+{
+    static const char chain[] = "{\"style-statistics\": \"chained\", \"style-layers\": \"relu1_1,relu1_2,relu2_1\", "
+                                "\"content-layers\": \"relu2_1\"}";
+    nst_model *wide;
+    nst_session *sessions[2];
+    result r[2];
+    (void)state;
+    assert_int_equal(nst_model_new_untrained(ctx, 40, 11, &wide), NST_OK);
+    for (int i = 0; i < 2; i++) {
+        sessions[i] = new_session(wide, 90, 70, chain);
+        sessions[i]->settings.recompute = i == 1;
+        r[i] = evaluate(sessions[i], SIZE_MAX, false);
+    }
+    assert_true(r[0].f == r[1].f && r[0].recomputed == 0 && r[1].recomputed == 1);
+    assert_memory_equal(r[0].gradient, r[1].gradient, values_of(sessions[0]) * sizeof(nst_real));
+    for (int i = 0; i < 2; i++) {
+        free(r[i].gradient);
+        nst_session_free(sessions[i]);
+    }
+    nst_model_unref(wide);
+}
+
+static double loss_seen(nst_session *session, const nst_real *x)
+{
+    nst_error error = {""};
+    nst_objective_config config = config_of(session, SIZE_MAX);
+    nst_objective *objective;
+    double f;
+    config.network = session->network;
+    config.look_only = true;
+    if (nst_objective_new(&config, &objective, &error) < 0) fail_msg("%s", error.text);
+    assert_int_equal(nst_objective_look(objective, x, &f), NST_OK);
+    nst_objective_free(objective);
+    return f;
+}
+
+/* Where nothing is kept for a way back, what a convolution has read is there still when its layer is looked at. */
+static void looking_is_enough_for_the_loss(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SETTINGS; i++) {
+        nst_session *session = new_session(model, 130, 110, settings[i]);
+        nst_real *x = picture_for(session);
+        result r = evaluate(session, SIZE_MAX, false);
+        assert_true(loss_seen(session, x) == r.f);
+        free(r.gradient);
+        free(x);
+        nst_session_free(session);
     }
 }
 
@@ -291,6 +354,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiles_change_nothing),
+        cmocka_unit_test(what_is_computed_again_is_the_same),
+        cmocka_unit_test(looking_is_enough_for_the_loss),
         cmocka_unit_test(a_rested_objective_goes_on),
         cmocka_unit_test(with_vgg19),
     };

@@ -12,9 +12,9 @@ static bool has_bf16(world *w)
 #define skip_without_bf16(w) \
     do { if (!has_bf16(w)) skip(); } while (0)
 
-static double loss_at(world *w, nst_image *picture, const char *precision, float *gradient, size_t bytes)
+static double loss_at(world *w, nst_image *picture, const char *statistics, const char *precision, float *gradient, size_t bytes)
 {
-    nst_options *options = new_options(w->ctx, "init", "image", "precision", precision, NULL);
+    nst_options *options = new_options(w->ctx, "init", "image", "precision", precision, "style-statistics", statistics, NULL);
     nst_session *session = NULL;
     double loss;
     assert_ok(nst_session_new(w->targets, options, picture, &session));
@@ -26,22 +26,29 @@ static double loss_at(world *w, nst_image *picture, const char *precision, float
     return loss;
 }
 
-static void bf16_is_near_fp32(void **state)
+static void check_near(world *w, nst_image *picture, const char *statistics)
 {
     enum { VALUES = 3 * 32 * 24 };
     static float gradients[2][VALUES];
-    world *w = *state;
-    nst_image *picture = new_picture(w->ctx, 32, 24, 3, 5);
-    double exact, rough, dot = 0, squares[2] = {0, 0};
-    skip_without_bf16(w);
-    exact = loss_at(w, picture, "fp32", gradients[0], sizeof gradients[0]);
-    rough = loss_at(w, picture, "bf16", gradients[1], sizeof gradients[1]);
+    double exact = loss_at(w, picture, statistics, "fp32", gradients[0], sizeof gradients[0]);
+    double rough = loss_at(w, picture, statistics, "bf16", gradients[1], sizeof gradients[1]);
+    double dot = 0, squares[2] = {0, 0};
     for (int i = 0; i < VALUES; i++) {
         dot += (double)gradients[0][i] * gradients[1][i];
         for (int k = 0; k < 2; k++) squares[k] += (double)gradients[k][i] * gradients[k][i];
     }
+    if (getenv("NST_TEST_VERBOSE")) print_message("%s: %g, cosine %g\n", statistics, rough / exact, dot / sqrt(squares[0] * squares[1]));
     assert_true(rough != exact && fabs(rough - exact) < 0.02 * exact);
-    if (!(dot > 0.98 * sqrt(squares[0] * squares[1]))) fail_msg("cosine %g", dot / sqrt(squares[0] * squares[1]));
+    if (!(dot > 0.98 * sqrt(squares[0] * squares[1]))) fail_msg("%s: cosine %g", statistics, dot / sqrt(squares[0] * squares[1]));
+}
+
+static void bf16_is_near_fp32(void **state)
+{
+    world *w = *state;
+    nst_image *picture = new_picture(w->ctx, 32, 24, 3, 5);
+    skip_without_bf16(w);
+    check_near(w, picture, "gram");
+    check_near(w, picture, "chained");
     nst_image_unref(picture);
 }
 

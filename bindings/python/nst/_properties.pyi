@@ -40,7 +40,7 @@ class RunOptionValues(TypedDict, total=False):
     temporal: Optional[float]
     content_layers: Optional[Layers]
     style_layers: Optional[Layers]
-    style_statistics: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]]
+    style_statistics: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein", "chained"]]
     histogram: Optional[float]
     histogram_layers: Optional[Layers]
     style_weights: Optional[Floats]
@@ -193,16 +193,16 @@ class OptionProperties:
     @style_layers.deleter
     def style_layers(self) -> None: ...
     @property
-    def style_statistics(self) -> Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]:
+    def style_statistics(self) -> Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein", "chained"]:
         """What of the features at the style layers is shared with the style images: Gram matrices; means and deviations
         alone, which is the quickest and knows least; covariances and means; Gram matrices of features shifted by their
-        mean activation; or the distance between normal distributions, which is slow where there are many channels
-        (docs/objective.md).
+        mean activation; the distance between normal distributions, which is slow where there are many channels; or Gram
+        matrices of features with those that the layer's convolution has read (docs/objective.md).
 
-        Default: gram. One of: gram, mean-std, covariance, shifted-gram, wasserstein.
+        Default: gram. One of: gram, mean-std, covariance, shifted-gram, wasserstein, chained.
         """
     @style_statistics.setter
-    def style_statistics(self, value: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein"]]) -> None: ...
+    def style_statistics(self, value: Optional[Literal["gram", "mean-std", "covariance", "shifted-gram", "wasserstein", "chained"]]) -> None: ...
     @style_statistics.deleter
     def style_statistics(self) -> None: ...
     @property
