@@ -87,10 +87,23 @@ void report_strength(json_writer *json, const nst_session *session)
     jw_text(json, "clamped", clamped_name(info.clamped));
 }
 
-void report_losses(json_writer *json, const nst_session *session, const nst_progress *progress)
+/* The image's; what was painted is smaller where the option enlarge says so. */
+static void report_size(json_writer *json, const nst_image *image, const nst_progress *progress)
 {
-    jw_int(json, "width", progress->width);
-    jw_int(json, "height", progress->height);
+    nst_image_desc desc;
+    NST_INIT(desc);
+    desc.width = progress->width;
+    desc.height = progress->height;
+    if (image) nst_image_get_desc(image, &desc);
+    jw_int(json, "width", desc.width);
+    jw_int(json, "height", desc.height);
+    jw_int(json, "painted_width", progress->width);
+    jw_int(json, "painted_height", progress->height);
+}
+
+void report_losses(json_writer *json, const nst_session *session, const nst_progress *progress, const nst_image *image)
+{
+    report_size(json, image, progress);
     jw_int(json, "scales", progress->scales);
     jw_int(json, "iterations", progress->iteration);
     jw_int(json, "evaluations", progress->evaluations);
@@ -168,7 +181,7 @@ static void report_network(json_writer *json, const cli_job *job, const nst_sess
 }
 
 /* No times and no folders: the same run gives the same bytes everywhere. */
-static char *result_text(const cli_job *job, const nst_session *session, const char *what)
+static char *result_text(const cli_job *job, const nst_session *session, const nst_image *image, const char *what)
 {
     json_writer json = {0};
     nst_progress progress;
@@ -184,7 +197,7 @@ static char *result_text(const cli_job *job, const nst_session *session, const c
     report_network(&json, job, session);
     jw_text(&json, "precision", nst_session_get_option(session, "precision"));
     jw_text(&json, "processor_level", nst_ctx_cpu_level(job->ctx));
-    report_losses(&json, session, &progress);
+    report_losses(&json, session, &progress, image);
     jw_close(&json, '}');
     return json.text;
 }
@@ -192,7 +205,7 @@ static char *result_text(const cli_job *job, const nst_session *session, const c
 nst_image *report_attach(const cli_job *job, const nst_session *session, nst_image *image, const char *what)
 {
     nst_image *with_params = NULL, *with_both = NULL;
-    char *params = report_params(job, session), *result = result_text(job, session, what);
+    char *params = report_params(job, session), *result = result_text(job, session, image, what);
     if (nst_image_with_text(image, "nst:params", params, &with_params) >= 0)
         nst_image_with_text(with_params, "nst:result", result, &with_both);
     nst_image_unref(with_params);

@@ -12,7 +12,7 @@ void report_layers(json_writer *json, const nst_session *session);
 /* iterations, evaluations, losses, layers, size, why it stopped. */
 /* Members retention and content_weight, and where the strength is in use also strength, target and clamped. */
 void report_strength(json_writer *json, const nst_session *session);
-void report_losses(json_writer *json, const nst_session *session, const nst_progress *progress);
+void report_losses(json_writer *json, const nst_session *session, const nst_progress *progress, const nst_image *image);
 /* Every option's value in the session, as an object that --params and nst_options_from_json() read. free() it. */
 char *report_params(const cli_job *job, const nst_session *session);
 /* A copy of `image` with the texts nst:params and nst:result; NULL when memory ends. `what` names the kind of run. */

@@ -214,12 +214,15 @@ static int save_result(const run_state *run)
 {
     nst_image *image = take_picture(run);
     char losses[256];
+    nst_image_desc desc;
     report_kinds(run->session, losses, sizeof losses);
+    NST_INIT(desc);
+    if (image) nst_image_get_desc(image, &desc);
     int code = image ? output_save(run->output, run->job->ctx, image) : CLI_ERROR;
     if (code == CLI_OK)
         say_note("%s%s%ux%u, %u iterations, loss %.6g (%s), %.1f s",
-                 run->output->to_stdout ? "" : run->output->path, run->output->to_stdout ? "" : ": ", run->progress.width,
-                 run->progress.height, run->progress.iteration, run->progress.loss, losses, run->progress.seconds);
+                 run->output->to_stdout ? "" : run->output->path, run->output->to_stdout ? "" : ": ", desc.width, desc.height,
+                 run->progress.iteration, run->progress.loss, losses, run->progress.seconds);
     nst_image_unref(image);
     return code;
 }

@@ -116,9 +116,9 @@ typedef struct nst_estimate {
     uint64_t optimizer;
     uint64_t images;    /* pictures on their way into the session and out of it */
     double seconds_per_iteration; /* at the last scale, measured where a probe was asked for; < 0: not measured */
+    uint32_t width, height; /* of the picture as it is handed out */
     /* What was chosen for the last scale. */
-    uint32_t width, height;           /* of the picture */
-    uint32_t tile_width, tile_height; /* pixels, without the surroundings; the picture's own: not tiled */
+    uint32_t tile_width, tile_height; /* pixels, without the surroundings; all of the last scale: not tiled */
     uint32_t tiles;                   /* 1: not tiled */
     uint32_t history;                 /* curvature pairs of L-BFGS; 0: another optimiser */
     uint32_t history_bits;            /* of a number in a pair: 32 or 16 */

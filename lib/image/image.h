@@ -19,7 +19,7 @@ struct nst_image {
     uint32_t width, height;
     bool has_alpha;
     uint32_t source_bits;
-    char *file; /* that it was read from, for sentences about it; NULL: from elsewhere */
+    char *file; /* that it was read from, for sentences about it; NULL: from elsewhere, or a copy */
     nst_pixels *pixels;
     char *texts[NST_MAX_TEXTS][2]; /* key, value */
     int text_count;

@@ -37,7 +37,7 @@ static size_t both(const nst_loss_tools *tools, nst_shape shape)
     return shape.channels + tools->before_channels;
 }
 
-static size_t most(const nst_loss_tools *tools, nst_shape shape)
+static size_t more_channels(const nst_loss_tools *tools, nst_shape shape)
 {
     return shape.channels > tools->before_channels ? shape.channels : tools->before_channels;
 }
@@ -78,7 +78,7 @@ static size_t gram_bytes(const nst_loss_tools *tools, nst_shape shape)
 {
     const nst_kernels *k = tools->kernels;
     size_t stacked = k->gram_workspace(band_shape(tools, shape, both(tools, shape)), tools->exec->strands);
-    size_t square = k->gram_workspace((nst_shape){most(tools, shape), shape.height, shape.width}, tools->exec->strands);
+    size_t square = k->gram_workspace((nst_shape){more_channels(tools, shape), shape.height, shape.width}, tools->exec->strands);
     return stacked > square ? stacked : square;
 }
 
@@ -91,7 +91,7 @@ static room room_in(const nst_loss_tools *tools, nst_shape shape)
     r.matrix = add_piece(&r, channels * channels * sizeof(double));
     r.planar = add_piece(&r, nst_shape_count(stacked) * sizeof(nst_real));
     r.wide = add_piece(&r, tools->kernels->feature_bytes(stacked));
-    r.alone = add_piece(&r, tools->kernels->feature_bytes(band_shape(tools, shape, most(tools, shape))));
+    r.alone = add_piece(&r, tools->kernels->feature_bytes(band_shape(tools, shape, more_channels(tools, shape))));
     r.gram = add_piece(&r, gram_bytes(tools, shape));
     return r;
 }
@@ -239,7 +239,7 @@ typedef struct way {
 static void fill_matrix(const nst_loss *loss, const way *w, double scale, nst_real *matrix)
 {
     const double *difference = matrix_in(loss->state);
-    size_t side = most(&loss->tools, loss->shape), before = loss->tools.before_channels;
+    size_t side = more_channels(&loss->tools, loss->shape), before = loss->tools.before_channels;
     double each = 2 * scale / (double)nst_shape_positions(loss->shape);
     memset(matrix, 0, side * side * sizeof *matrix);
     for (size_t i = 0; i < loss->shape.channels; i++)

@@ -69,7 +69,7 @@ static int32_t choose_layers(const job *j)
 /* Images are what they are, and the picture has the size that it has. */
 static int32_t ignore_options(const job *j)
 {
-    static const nst_option_id ids[] = {NST_OPT_COLOUR, NST_OPT_WIDTH, NST_OPT_HEIGHT};
+    static const nst_option_id ids[] = {NST_OPT_COLOUR, NST_OPT_WIDTH, NST_OPT_HEIGHT, NST_OPT_ENLARGE};
     int32_t status = NST_OK;
     for (size_t i = 0; i < sizeof ids / sizeof ids[0] && status >= 0; i++)
         status = nst_option_store(j->options, ids[i], nst_option_entry(ids[i])->default_text, j->error);

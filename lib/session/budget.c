@@ -167,7 +167,7 @@ static int32_t open_scale(forecast *f, size_t scale)
 
 static size_t making_bytes(const nst_targets *targets, const nst_schedule *schedule)
 {
-    nst_enlarging e = nst_session_enlarging(targets, schedule);
+    nst_enlarging e = nst_enlarging_of(targets, schedule);
     return nst_enlarges(&e) ? nst_enlarge_bytes(&e) : nst_picture_to_image_bytes(e.width, e.height, targets->content);
 }
 

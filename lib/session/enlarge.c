@@ -56,7 +56,7 @@ static size_t soft_bytes(const nst_enlarging *e)
     return nst_picture_bytes(e->from_width, e->from_height) + most(reading, growing);
 }
 
-static int32_t add_detail(const nst_enlarging *e, const nst_image *soft, const nst_image *sharp, nst_image *image, nst_error *error)
+static int32_t sharpen(const nst_enlarging *e, const nst_image *soft, const nst_image *sharp, nst_image *image, nst_error *error)
 {
     size_t radius = RADIUS * e->width / e->from_width;
     float *values = nst_image_plane(image, 0);
@@ -73,7 +73,7 @@ int32_t nst_enlarge(const nst_enlarging *e, const nst_real *picture, nst_image *
     *out = NULL;
     if (status >= 0) status = make_soft(e, &soft, error);
     if (status >= 0) status = nst_picture_see_image(e->content, e->width, e->height, &sharp, error);
-    if (status >= 0) status = add_detail(e, soft, sharp, image, error);
+    if (status >= 0) status = sharpen(e, soft, sharp, image, error);
     nst_image_unref(soft);
     nst_image_unref(sharp);
     if (status < 0) nst_image_unref(image);

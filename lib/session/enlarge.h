@@ -7,8 +7,8 @@
 
 /* A picture painted at 1/factor of the size. */
 typedef struct nst_enlarging {
-    const nst_image *content; /* of any size */
-    size_t from_width, from_height;    /* as painted */
+    const nst_image *content;       /* of any size */
+    size_t from_width, from_height; /* as painted */
     size_t width, height;
 } nst_enlarging;
 

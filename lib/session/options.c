@@ -105,7 +105,8 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      "pixels on in the dialect normalised, the shorter side no less than 32, else 1.", 1, 12, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "enlarge", "auto", "", "", "schedule",
      "The picture is painted so many times smaller and enlarged when it is handed out, with the content's edges: 2 takes a third of the "
-     "time at large sizes and has coarser strokes. When not given: 2 with preset draft from size 512 on, else 1.", 1, 4, {0}},
+     "time at large sizes and has coarser strokes. When not given: 2 with preset draft from size 512 on, where a content is stylised in "
+     "the dialect normalised, else 1. More than 1 needs a content image.", 1, 4, {0}},
     {ENTRY, NST_OPTION_FLOAT, NST_CHANGE_LIVE, SINCE_0_1, "detail", "auto", "", "", "schedule",
      "How much of the content's fine detail is put back when the picture grows to the next scale. When not given: 0.5 in the dialect "
      "normalised where the start is the content, else 0.", 0, 1, {0}},

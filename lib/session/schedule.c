@@ -55,10 +55,10 @@ static void share_iterations(const nst_settings *settings, nst_schedule *out)
     if (!isnan(settings->strength)) plan_search(settings, out);
 }
 
-static size_t enlarging(const nst_settings *settings, double longer)
+static size_t enlarging(const nst_settings *settings, size_t longer)
 {
     if (settings->enlarge > 0) return settings->enlarge;
-    return longer >= 2.0 * (double)least_draft ? 2 : 1;
+    return longer >= 2 * least_draft ? 2 : 1;
 }
 
 void nst_schedule_make(const nst_settings *settings, const nst_image *model_image, nst_schedule *out)
@@ -67,10 +67,8 @@ void nst_schedule_make(const nst_settings *settings, const nst_image *model_imag
     size_t height = settings->height ? settings->height : model_image->height;
     size_t longer = width > height ? width : height, shorter = width > height ? height : width;
     double full = settings->size ? (double)settings->size / (double)longer : 1;
-    out->search_share = 0;
-    out->width = scaled(width, full);
-    out->height = scaled(height, full);
-    full /= (double)enlarging(settings, full * (double)longer);
+    *out = (nst_schedule){.width = scaled(width, full), .height = scaled(height, full)};
+    full /= (double)enlarging(settings, out->width > out->height ? out->width : out->height);
     out->count = settings->scales ? settings->scales : scales_down_from(full * (double)longer, full * (double)shorter);
     for (size_t i = 0; i < out->count; i++) {
         double factor = full / (double)((size_t)1 << (out->count - 1 - i));

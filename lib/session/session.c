@@ -248,7 +248,7 @@ static int32_t find_picture(nst_session *session, const nst_real **picture, nst_
     return status;
 }
 
-nst_enlarging nst_session_enlarging(const nst_targets *targets, const nst_schedule *schedule)
+nst_enlarging nst_enlarging_of(const nst_targets *targets, const nst_schedule *schedule)
 {
     size_t last = schedule->count - 1;
     return (nst_enlarging){targets->content, schedule->scales[last].width, schedule->scales[last].height, schedule->width,
@@ -258,7 +258,7 @@ nst_enlarging nst_session_enlarging(const nst_targets *targets, const nst_schedu
 /* On the way to the last scale pictures are handed out as they are. */
 static int32_t make_image(const nst_session *session, const nst_real *picture, nst_image **out, nst_error *error)
 {
-    nst_enlarging e = nst_session_enlarging(session->targets, &session->schedule);
+    nst_enlarging e = nst_enlarging_of(session->targets, &session->schedule);
     if (nst_session_at_last_scale(session) && nst_enlarges(&e)) return nst_enlarge(&e, picture, out, error);
     return nst_picture_to_image(session->ctx, picture, nst_session_width(session), nst_session_height(session), session->targets->content,
                                 out, error);

@@ -103,7 +103,7 @@ int32_t nst_session_begin(nst_session *session);
 void nst_session_close_scale(nst_session *session);
 bool nst_session_at_last_scale(const nst_session *session);
 /* From the last scale to the picture that is handed out. */
-nst_enlarging nst_session_enlarging(const nst_targets *targets, const nst_schedule *schedule);
+nst_enlarging nst_enlarging_of(const nst_targets *targets, const nst_schedule *schedule);
 /* Room for a picture of the present scale. */
 int32_t nst_session_new_picture(const nst_session *session, nst_real **picture, nst_error *error);
 size_t nst_session_width(const nst_session *session);

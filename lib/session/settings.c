@@ -19,6 +19,7 @@ static int32_t unknown_layer(const nst_weights *weights, const char *key, const 
     const char *names[NST_MAX_LAYERS], *nearest;
     char valid[600];
     size_t count = 0, length = 0;
+    _Static_assert(sizeof valid > NST_MAX_LAYERS * sizeof layers->name, "every name with a blank before it");
     for (; nst_topology_layer(weights, count, &layers[count]); count++) {
         names[count] = layers[count].name;
         length += (size_t)snprintf(valid + length, sizeof valid - length, " %s", names[count]);
@@ -128,7 +129,7 @@ static int32_t check_chained(const nst_weights *weights, const nst_settings *set
         if (layer.kind == NST_LAYER_POOL)
             return nst_fail(error, NST_ERR_UNSUPPORTED,
                             "style-statistics: chained compares features with those that their convolution has read, and %s of "
-                            "style-layers is a pooling: name a relu or conv layer", layer.name);
+                            "the style's layers is a pooling: name a relu or conv layer", layer.name);
     }
     return NST_OK;
 }
@@ -283,7 +284,9 @@ static void resolve_start(const nst_options *options, bool has_content, bool has
     if (!has_content) out->detail = 0;
 }
 
-static void resolve_schedule(const nst_options *options, bool has_content, nst_settings *out)
+/* What enlarges hangs on options that plan anew alone: a live one must not change the size of a scale at work. `stylises`: there are
+ * content and style; a reconstruction shall not get back what the network has lost. */
+static void resolve_schedule(const nst_options *options, bool stylises, nst_settings *out)
 {
     bool normalised = out->dialect == NST_DIALECT_NORMALISED;
     out->preset = (nst_preset)nst_option_number(options, NST_OPT_PRESET);
@@ -291,7 +294,7 @@ static void resolve_schedule(const nst_options *options, bool has_content, nst_s
     out->scales = (size_t)number_or(options, NST_OPT_SCALES, normalised ? 0 : 1);
     out->by_preset = normalised && !is_given(options, NST_OPT_ITERATIONS);
     out->iterations = (uint32_t)number_or(options, NST_OPT_ITERATIONS, 500);
-    out->enlarge = (size_t)number_or(options, NST_OPT_ENLARGE, has_content && out->by_preset && out->preset == NST_PRESET_DRAFT ? 0 : 1);
+    out->enlarge = (size_t)number_or(options, NST_OPT_ENLARGE, stylises && normalised && out->preset == NST_PRESET_DRAFT ? 0 : 1);
     out->tolerance = nst_option_number(options, NST_OPT_TOLERANCE);
     out->memory_limit = (size_t)nst_option_number(options, NST_OPT_MEMORY_LIMIT);
 }
@@ -385,7 +388,7 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     status = resolve_strength(options, has_content && style_count > 0, out, error);
     resolve_weights(options, out);
     resolve_start(options, has_content, style_count > 0, out);
-    resolve_schedule(options, has_content, out);
+    resolve_schedule(options, has_content && style_count > 0, out);
     resolve_preconditioner(options, out);
     if (!has_content) out->laplacian = 0;
     if (style_count == 0) out->histogram = 0;

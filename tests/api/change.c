@@ -54,6 +54,28 @@ static void refused_changes_change_nothing(void **state)
 
 /* ---- live ---- */
 
+/* A draft is painted smaller; how many iterations it gets, which may change under way, must not change that. */
+static void a_draft_keeps_its_size(void **state)
+{
+    world *w = *state;
+    nst_session *session = new_session(w->ctx, w->targets, "dialect", "normalised", "preset", "draft", "size", "512", "scales", "1",
+                                       "alpha", "1", "content-layers", "relu1_1", "style-layers", "relu1_1", NULL);
+    nst_image *image;
+    pixels p;
+    for (int i = 0; i < 4; i++) {
+        set(session, "iterations", i % 2 ? "auto" : "3");
+        steps(session, 1);
+        assert_int_equal(progress_of(session).width, 256);
+        assert_int_equal(progress_of(session).scales, 1);
+    }
+    image = image_of(session);
+    p = read_pixels(image);
+    assert_int_equal(p.width, 512);
+    free(p.values);
+    nst_image_unref(image);
+    nst_session_free(session);
+}
+
 static void iterations_can_be_added_and_taken_away(void **state)
 {
     world *w = *state;
@@ -365,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test_in_world(refused_changes_change_nothing),
         test_in_world(iterations_can_be_added_and_taken_away),
+        test_in_world(a_draft_keeps_its_size),
         test_in_world(the_total_of_iterations_is_kept_over_scales),
         test_in_world(live_options_matter_from_the_next_step_on),
         test_in_world(tolerance_can_come_and_go),

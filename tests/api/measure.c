@@ -340,6 +340,17 @@ static void wrong_arguments_are_refused(void **state)
     nst_options_free(two);
 }
 
+/* Options of a run say how its picture came about, which is nothing to the picture as it is. */
+static void options_of_the_run_are_ignored(void **state)
+{
+    world *w = *state;
+    nst_options *options = new_options(w->ctx, "enlarge", "2", "colour", "match", NULL);
+    nst_targets *targets = targets_of(w, NULL, w->style);
+    nst_measure_free(measure_against(w, targets, w->content, options));
+    nst_targets_unref(targets);
+    nst_options_free(options);
+}
+
 static void a_style_too_large_is_refused(void **state)
 {
     nst_ctx_config config;
@@ -373,7 +384,7 @@ int main(void)
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(a_measure_outlives_what_it_was_made_from),
         test_in_world(wrong_arguments_are_refused),
-        cmocka_unit_test(a_style_too_large_is_refused),
+        test_in_world(options_of_the_run_are_ignored), cmocka_unit_test(a_style_too_large_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

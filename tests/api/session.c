@@ -626,6 +626,32 @@ static double distance(const nst_image *a, const nst_image *b)
     return sum / (double)p.count;
 }
 
+static uint32_t painted_width(nst_session *session)
+{
+    nst_estimate e;
+    NST_INIT(e);
+    assert_ok(nst_session_estimate(session, 0, &e));
+    assert_true(e.tiles == 1 && e.width == 512);
+    nst_session_free(session);
+    return e.tile_width;
+}
+
+/* A reconstruction shows what the network has kept, and must not get the image's own edges. */
+static void drafts_of_stylised_contents_are_enlarged(void **state)
+{
+    world *w = *state;
+    nst_options *options = new_options(w->ctx, "preset", "draft", "size", "512", "dialect", "normalised", "init", "auto", NULL);
+    nst_session *session = NULL;
+    assert_ok(nst_session_new(w->targets, options, NULL, &session));
+    assert_int_equal(painted_width(session), 256);
+    assert_ok(nst_session_new_reconstruction(w->model, w->content, NST_RECONSTRUCT_CONTENT, "relu1_1", options, &session));
+    assert_int_equal(painted_width(session), 512);
+    assert_ok(nst_options_set_str(options, "dialect", "neural-style"));
+    assert_ok(nst_session_new(w->targets, options, NULL, &session));
+    assert_int_equal(painted_width(session), 512);
+    nst_options_free(options);
+}
+
 static void nothing_is_enlarged_without_a_content(void **state)
 {
     world *w = *state;
@@ -892,6 +918,7 @@ int main(void)
         test_in_world(found_photo_weights_outlive_a_plan),
         test_in_world(finished_pictures_are_filtered),
         test_in_world(pictures_are_enlarged_with_the_contents_edges), test_in_world(nothing_is_enlarged_without_a_content),
+        test_in_world(drafts_of_stylised_contents_are_enlarged),
         test_in_world(sizes),
         test_in_world(alpha_of_the_content_is_kept),
         test_in_world(transparency_is_seen_over_white),

@@ -25,6 +25,14 @@ class Pictures(Case):
         self.run_nst("photo", self.content, self.style, "-o", self.out, "--overwrite", "--resume", "p.ckpt")
         self.assertEqual(self.info(self.out)["params"]["photo"], 0.5)
 
+    def test_enlarged(self):
+        """The picture has the size that was asked for, and tells at which it was painted."""
+        done = self.stylize("--size", "64", "--enlarge", "2", "--style-layers", "relu1_1", "--content-layers", "relu1_1")
+        result = self.info(self.out)["result"]
+        self.assertEqual([result[key] for key in ("width", "height", "painted_width", "painted_height")], [64, 48, 32, 24])
+        self.assertIn("64x48, ", done.stderr)
+        self.assertEqual(png_size(self.out), (64, 48))
+
     def test_stylize_with_and_without_its_word(self):
         self.stylize()
         first = self.out.read_bytes()

@@ -388,7 +388,7 @@ class OptionProperties:
     def enlarge(self) -> Optional[int]:
         """The picture is painted so many times smaller and enlarged when it is handed out, with the content's edges: 2
         takes a third of the time at large sizes and has coarser strokes. When not given: 2 with preset draft from size
-        512 on, else 1.
+        512 on, where a content is stylised in the dialect normalised, else 1. More than 1 needs a content image.
 
         Default: auto. From 1 to 4.
         """

@@ -105,7 +105,7 @@ class Estimate:
     scale: int  # 1-based number of the scale at which most is held
     width: int  # of the final picture
     height: int
-    tile_width: int  # pixels, without the surroundings; the picture's own: not tiled
+    tile_width: int  # pixels, without the surroundings; all of the last scale: not tiled
     tile_height: int
     tiles: int
     history: int  # curvature pairs; 0: another optimiser
