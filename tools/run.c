@@ -176,15 +176,21 @@ static void warn_of_blend(const run_state *run)
     }
 }
 
+/* Fewer do not tell what more would bring. */
+enum { FEW_ITERATIONS = 50 };
+
 /* A search that did not come to its end. With few iterations that is what was asked for, and worth no more than a note. */
 static void warn_of_retention(const run_state *run)
 {
     static const char text[] = "%.2f of the content is kept where strength %g asks for %.2f; more iterations bring it nearer";
     nst_strength_info info;
     NST_INIT(info);
-    if (nst_session_get_strength(run->session, &info) < 0 || !info.in_use || info.clamped != NST_CLAMPED_NOT) return;
-    if (!(fabs(info.retention - info.target) > 0.05)) return;
-    if (run->progress.iteration < 50) say_note(text, info.retention, info.strength, info.target);
+    if (nst_session_get_strength(run->session, &info) < 0 || !info.in_use) return;
+    if (info.clamped == NST_CLAMPED_STYLE)
+        say_note("strength %g asks for less of the content than the style alone left when it was tried%s; %.2f is kept", info.strength,
+                 run->progress.iteration < FEW_ITERATIONS ? ", with few iterations" : "", info.retention);
+    if (info.clamped != NST_CLAMPED_NOT || !(fabs(info.retention - info.target) > 0.05)) return;
+    if (run->progress.iteration < FEW_ITERATIONS) say_note(text, info.retention, info.strength, info.target);
     else say_warning(text, info.retention, info.strength, info.target);
 }
 

@@ -75,7 +75,7 @@ typedef struct nst_loss_term {
 /* Why a picture cannot keep as much of its content as the strength asks for. */
 typedef enum nst_clamped {
     NST_CLAMPED_NOT = 0,
-    NST_CLAMPED_STYLE = 1, /* the style alone keeps more than that: the target was raised */
+    NST_CLAMPED_STYLE = 1, /* the style alone keeps more than that, or did in the few iterations it had: the target was raised */
     NST_CLAMPED_FLAT = 2   /* the content has nothing that could be measured: an average weight was taken */
 } nst_clamped;
 

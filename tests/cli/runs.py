@@ -25,6 +25,12 @@ class Pictures(Case):
         self.run_nst("photo", self.content, self.style, "-o", self.out, "--overwrite", "--resume", "p.ckpt")
         self.assertEqual(self.info(self.out)["params"]["photo"], 0.5)
 
+    def test_a_short_search_says_so(self):
+        """The style alone has had no time: the result and the command say that the target was raised."""
+        done = self.run_nst(self.content, self.style, "-o", self.out, "--weights", "builtin", "--size", "64", "--iterations", "12", "--strength", "1")
+        self.assertEqual(self.info(self.out)["result"]["clamped"], "style")
+        self.assertIn("strength 1 asks for less of the content than the style alone left when it was tried, with few iterations", done.stderr)
+
     def test_enlarged(self):
         """The picture has the size that was asked for, and tells at which it was painted."""
         done = self.stylize("--size", "64", "--enlarge", "2", "--style-layers", "relu1_1", "--content-layers", "relu1_1")

@@ -28,6 +28,10 @@ class Measuring(TestCase):
         self.assertEqual(measured.high_frequency, measured.high_frequency_content)
         self.assertEqual(measured.high_frequency, measured.high_frequency_style)
 
+    def test_a_content_is_no_targets(self):
+        with self.assertRaisesRegex(TypeError, r"nst\.Targets\(content, style"):
+            nst.measure(self.content, self.style)
+
     def test_a_picture_of_a_session(self):
         session = small_session(iterations=6, dialect="normalised")
         before, after = nst.measure(self.content, session.targets), nst.measure(session.run(), session.targets)

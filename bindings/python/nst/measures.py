@@ -80,6 +80,8 @@ def measure(picture: ImageSource, targets: Targets, options: OptionSource = None
 
     Of the options those count that say how features are computed and which layers the objective has seen (docs/measure.md).
     """
+    if not isinstance(targets, Targets):
+        raise TypeError("measure() compares a picture with nst.Targets(content, style, ...), not with %r" % type(targets).__name__)
     context = targets.context
     merged = _merge(context, options, changes)
     image = as_image(picture, context)
