@@ -1,16 +1,6 @@
 /* Chained Gram matrices: entries worked out by hand, values against the formula written out here, gradients by both layers against central
  * differences, bands and tiles. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/random.h"
-#include "loss/loss.h"
+#include "loss_support.h"
 
 enum { MOST = 6, H = 6, W = 7, M = H * W, TARGET_H = 4, TARGET_W = 9, TARGET_M = TARGET_H * TARGET_W };
 static const nst_dialect dialects[] = {NST_DIALECT_NEURAL_STYLE, NST_DIALECT_GATYS_PAPER, NST_DIALECT_GATYS_CODE,
@@ -18,14 +8,6 @@ static const nst_dialect dialects[] = {NST_DIALECT_NEURAL_STYLE, NST_DIALECT_GAT
 /* Channels of a layer, and of what its convolution has read. */
 static const size_t channels[][2] = {{5, 3}, {3, 6}, {4, 4}, {1, 2}};
 enum { PAIRS = sizeof channels / sizeof channels[0] };
-
-static void run_here(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
-{
-    (void)user;
-    for (uint32_t i = 0; i < count; i++) job(data, i);
-}
-
-static const nst_exec exec = {run_here, NULL, 1};
 
 /* A layer's features (C, h, w) and those that its convolution has read (C', h, w). */
 typedef struct pair {
@@ -89,18 +71,6 @@ static nst_loss open_with(nst_dialect dialect, double *target, const pair *pictu
 static nst_loss open_loss(nst_dialect dialect, const pair *style, const pair *picture)
 {
     return open_with(dialect, make_target(style), picture);
-}
-
-static void close_loss(nst_loss *loss)
-{
-    free((void *)(uintptr_t)loss->target);
-    free(loss->state);
-    free(loss->workspace);
-}
-
-static void assert_close(double got, double wanted)
-{
-    if (!(fabs(got - wanted) <= 1e-12 * fabs(wanted))) fail_msg("got %.17g, wanted %.17g", got, wanted);
 }
 
 /* ---- values ---- */

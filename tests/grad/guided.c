@@ -1,33 +1,9 @@
 /* Losses on parts of a picture: values against the formulas written out here, gradients against central differences, tiles. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/random.h"
-#include "loss/loss.h"
+#include "loss_support.h"
 
 enum { C = 4, H = 9, W = 11, M = H * W, N = C * M, R = 2, TARGET_H = 6, TARGET_W = 8, TARGET_M = TARGET_H * TARGET_W };
 static const nst_shape shape = {C, H, W}, target_shape = {C, TARGET_H, TARGET_W};
 static const double shares[R] = {0.3, 0.7};
-
-static void run_here(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
-{
-    (void)user;
-    for (uint32_t i = 0; i < count; i++) job(data, i);
-}
-
-static const nst_exec exec = {run_here, NULL, 1};
-
-static void fill(double *values, size_t count, uint64_t seed)
-{
-    nst_random random = {seed};
-    for (size_t i = 0; i < count; i++) values[i] = nst_random_normal(&random);
-}
 
 /* Two soft guides that overlap, with some positions in neither. */
 static void fill_guides(double *guides, size_t positions, uint64_t seed)
@@ -66,18 +42,6 @@ static nst_loss open_loss(const nst_loss_class *class, nst_dialect dialect, nst_
     loss.workspace = malloc(class->workspace_bytes(&tools, shape) + 1);
     loss.factor = class->factor(dialect, shape, target);
     return loss;
-}
-
-static void close_loss(nst_loss *loss)
-{
-    free((void *)(uintptr_t)loss->target);
-    free(loss->state);
-    free(loss->workspace);
-}
-
-static void assert_close(double got, double wanted)
-{
-    if (!(fabs(got - wanted) <= 1e-12 * fabs(wanted))) fail_msg("got %.17g, wanted %.17g", got, wanted);
 }
 
 static void check_gradient(nst_loss *loss, double *features)

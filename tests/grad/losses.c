@@ -1,37 +1,14 @@
 /* Every loss, every dialect: the value against the formula written out here, the gradient against central differences. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/random.h"
-#include "loss/loss.h"
+#include "loss_support.h"
 
 enum { C = 5, H = 6, W = 7, M = H * W, N = C * M, TARGET_H = 4, TARGET_W = 9, TARGET_M = TARGET_H * TARGET_W };
 static const nst_shape shape = {C, H, W}, target_shape = {C, TARGET_H, TARGET_W}, pixels = {3, H, W}, frame = {4, H, W};
 static const nst_dialect dialects[] = {NST_DIALECT_NEURAL_STYLE, NST_DIALECT_GATYS_PAPER, NST_DIALECT_GATYS_CODE,
                                        NST_DIALECT_NORMALISED};
 
-static void run_here(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count)
-{
-    (void)user;
-    for (uint32_t i = 0; i < count; i++) job(data, i);
-}
-
-static const nst_exec exec = {run_here, NULL, 1};
-
 static size_t pool = 4; /* of the Laplacian loss */
-
-static void fill(double *values, size_t count, uint64_t seed)
-{
-    nst_random random = {seed};
-    for (size_t i = 0; i < count; i++) values[i] = nst_random_normal(&random);
-}
 
 /* A loss with its target made from `features` of a shape, ready to evaluate pictures of another. */
 static nst_loss open_loss(const nst_loss_class *class, nst_dialect dialect, nst_shape from, const double *features, nst_shape picture)
@@ -51,13 +28,6 @@ static nst_loss open_loss(const nst_loss_class *class, nst_dialect dialect, nst_
     loss.workspace = malloc(class->workspace_bytes(&loss.tools, picture) + 1);
     loss.factor = class->factor(dialect, picture, target);
     return loss;
-}
-
-static void close_loss(nst_loss *loss)
-{
-    free((void *)(uintptr_t)loss->target);
-    free(loss->state);
-    free(loss->workspace);
 }
 
 static void check_gradient(nst_loss *loss, double *features, size_t count)
@@ -80,12 +50,6 @@ static void check_gradient(nst_loss *loss, double *features, size_t count)
     if (worst > 1e-7 * norm) print_error("%s: worst difference %g of %g\n", loss->class->kind, worst, norm);
     assert_true(worst <= 1e-7 * norm);
     free(gradient);
-}
-
-static void assert_close(double got, double wanted)
-{
-    if (fabs(got - wanted) > 1e-12 * fabs(wanted)) print_error("got %.17g, wanted %.17g\n", got, wanted);
-    assert_true(fabs(got - wanted) <= 1e-12 * fabs(wanted));
 }
 
 static double content_by_formula(nst_dialect dialect, const double *f, const double *p)
