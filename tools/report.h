@@ -9,9 +9,10 @@
 void report_kinds(const nst_session *session, char *text, size_t capacity);
 /* "layers": {name: weighted loss}. A layer of both losses appears as content:NAME and style:NAME. */
 void report_layers(json_writer *json, const nst_session *session);
-/* iterations, evaluations, losses, layers, size, why it stopped. */
 /* Members retention and content_weight, and where the strength is in use also strength, target and clamped. */
 void report_strength(json_writer *json, const nst_session *session);
+/* Sizes of the image and of what was painted, iterations, evaluations, losses, layers, why it stopped, and the strength's. `image` may be
+ * NULL. */
 void report_losses(json_writer *json, const nst_session *session, const nst_progress *progress, const nst_image *image);
 /* Every option's value in the session, as an object that --params and nst_options_from_json() read. free() it. */
 char *report_params(const cli_job *job, const nst_session *session);

@@ -84,14 +84,16 @@ static void note_outcome(const sweep_state *sweep, sweep_cell *cell, nst_session
     NST_INIT(progress);
     nst_session_get_progress(session, &progress);
     stop = report_stop_name(progress.stop_reason);
+    if (status < 0 && status != NST_ERR_CANCELLED) {
+        jw_text(&cell->losses, "error", nst_session_error(session));
+        say_warning("%s: %s", cell->label, nst_session_error(session));
+    }
     if (nst_session_get_image(session, &cell->image) < 0) say_warning("%s: %s", cell->label, nst_session_error(session));
     report_losses(&cell->losses, session, &progress, cell->image);
-    if (status < 0 && status != NST_ERR_CANCELLED) jw_text(&cell->losses, "error", nst_session_error(session));
     cell->options = report_params(sweep->job, session);
     cell->outcome = cli_format("loss %.5g, %u it.%s%s", progress.loss, progress.iteration,
                                progress.stop_reason == NST_STOP_ITERATIONS ? "" : " ",
                                progress.stop_reason == NST_STOP_ITERATIONS ? "" : stop);
-    if (status < 0 && status != NST_ERR_CANCELLED) say_warning("%s: %s", cell->label, nst_session_error(session));
     say_note("%s: loss %.6g, %u iterations, %.1f s", cell->label, progress.loss, progress.iteration, progress.seconds);
 }
 

@@ -17,9 +17,9 @@ typedef struct guiding {
     double epsilon;
     const float *guide;    /* (3, H, W) */
     const float *detailed; /* the guide with more detail (3, H, W), or NULL */
-    float *plane;       /* p, then q */
-    float *coefficients; /* (4, H, W): a, b */
-    double *columns;    /* (W, MOMENTS): sums over the rows of the boxes at work */
+    float *plane;          /* p, then q */
+    float *coefficients;   /* (4, H, W): a, b */
+    double *columns;       /* (W, MOMENTS): sums over the rows of the boxes at work */
 } guiding;
 
 /* What is summed over boxes, and what is made of the sums. */

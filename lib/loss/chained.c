@@ -62,7 +62,7 @@ typedef struct room {
     size_t matrix; /* the Gram matrix of both, (C + C', C + C') doubles; on the way back D as reals, filled up to a square */
     size_t planar; /* (C + C', positions of a band) */
     size_t wide;   /* features of as many channels */
-    size_t alone; /* of the larger of the two */
+    size_t alone;  /* of the larger of the two */
     size_t gram;   /* the kernels' own */
     size_t bytes;
 } room;
@@ -235,7 +235,7 @@ typedef struct way {
     bool transposed;   /* D^T */
 } way;
 
-/* matrix (most, most): D or D^T times what the gradient wants, and zeros. */
+/* matrix (side, side), the larger of C and C': D or D^T times what the gradient wants, and zeros. */
 static void fill_matrix(const nst_loss *loss, const way *w, double scale, nst_real *matrix)
 {
     const double *difference = matrix_in(loss->state);

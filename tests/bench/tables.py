@@ -76,8 +76,8 @@ class Measuring:
     def compare(self, name, settings, modes, *more):
         quick = ["--rounds", "2", "--block-seconds", "0.1", "--probe", "1", "--layouts", "channels_last"] if self.arguments.quick else []
         words = [word for setting in settings for word in ("--nst", setting)]
-        self.call(name, sys.executable, HERE / "versus_pytorch.py", self.library, "--threads", self.arguments.threads, "--torch-modes", modes, *words,
-                  *quick, *more)
+        self.call(name, sys.executable, HERE / "versus_pytorch.py", self.library, "--threads", self.arguments.threads, "--torch-modes",
+                  modes, *words, *quick, *more)
 
     def all(self, parts):
         self.results.mkdir(exist_ok=True)
