@@ -63,6 +63,8 @@ typedef struct nst_adam {
 
 typedef struct nst_kernels {
     const char *name;
+    /* Rows of an output that a convolution computes together: the last bits of each depend on all of them and on all that these read. */
+    size_t rows_together;
 
     /* Bytes that features, the mask of a ReLU (one bit a value) and the codes of a maximum pooling (of the pooled shape) take. */
     size_t (*feature_bytes)(nst_shape shape);

@@ -18,7 +18,8 @@ void nst_cblas_matrix_times_features(const nst_exec *exec, nst_shape shape, nst_
                                      const void *features, void *grad, void *workspace);
 
 #define NST_CBLAS_SLOTS                                                                                                    \
-    .name = "cblas", .conv_packed_bytes = nst_cblas_conv_packed_bytes, .conv_pack = nst_cblas_conv_pack,                   \
+    .name = "cblas", .rows_together = 4,                                                                                   \
+    .conv_packed_bytes = nst_cblas_conv_packed_bytes, .conv_pack = nst_cblas_conv_pack,                                    \
     .conv_workspace = nst_cblas_conv_workspace, .conv_forward = nst_cblas_conv_forward,                                    \
     .conv_backward = nst_cblas_conv_backward, .gram_workspace = nst_cblas_gram_workspace,                                  \
     .gram_accumulate = nst_cblas_gram_accumulate, .matrix_times_features = nst_cblas_matrix_times_features

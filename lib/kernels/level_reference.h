@@ -67,7 +67,8 @@ void nst_reference_adam_step(const nst_exec *exec, size_t n, const nst_adam *ste
     .adam_step = nst_reference_adam_step
 
 #define NST_REFERENCE_SLOTS                                                                                                \
-    .name = "reference", .feature_bytes = nst_reference_feature_bytes, .mask_bytes = nst_reference_mask_bytes,             \
+    .name = "reference", .rows_together = 1,                                                                                   \
+    .feature_bytes = nst_reference_feature_bytes, .mask_bytes = nst_reference_mask_bytes,                                      \
     .code_bytes = nst_reference_code_bytes, .import_planar = nst_reference_import_planar,                                  \
     .export_planar = nst_reference_export_planar, .conv_packed_bytes = nst_reference_conv_packed_bytes,                    \
     .conv_pack = nst_reference_conv_pack, .conv_workspace = nst_reference_conv_workspace,                                  \

@@ -11,15 +11,18 @@
 
 typedef struct nst_pass nst_pass;
 
-/* `layer` indexes the network's layers; `features` lie in the kernel table's layout. Without a way back they are there for the time of
- * the call only. */
-typedef int32_t (*nst_observe_fn)(void *user, size_t layer, nst_shape shape, const void *features);
-typedef int32_t (*nst_inject_fn)(void *user, size_t layer, nst_shape shape, const void *features, void *gradient);
+/* `layer` indexes the network's layers; `features` lie in the kernel table's layout, `tile` says what they are of the picture's. Tiles
+ * cover a layer once (observe), or may overlap where their gradient is wanted (inject). Without a way back features are there for the
+ * time of the call only. */
+typedef int32_t (*nst_observe_fn)(void *user, size_t layer, const nst_tile *tile, const void *features);
+typedef int32_t (*nst_inject_fn)(void *user, size_t layer, const nst_tile *tile, const void *features, void *gradient);
 
 /* Of an image, or a tile of one. */
 typedef struct nst_extent {
     size_t width, height;
 } nst_extent;
+
+#define NST_MOST_FRONTS 2 /* a third would cost more than it saves: its surroundings are twice as wide, its features half as large */
 
 typedef struct nst_pass_config {
     nst_ctx *ctx;
@@ -29,7 +32,10 @@ typedef struct nst_pass_config {
     size_t width, height;
     const bool *tapped; /* one per layer of the network */
     bool backward;      /* false: nothing is kept for a way back */
-    bool recompute;     /* the first layer's output, the widest, is computed again on the way back instead of kept */
+    size_t fronts;      /* how many of the stages between poolings, from the first on, go in bands (front.h); at most NST_MOST_FRONTS */
+    size_t begin;       /* the layers before this one are someone else's: nst_pass_entry() */
+    bool recompute;     /* the first step's features are computed again on the way back instead of kept, where that takes less */
+    bool lent;          /* the pass takes no memory for features: nst_pass_lend() */
     const _Atomic int *cancel; /* polled before every layer; NULL: never */
     const nst_extent *others;  /* sizes that the pass will be resized to, none larger than `width` or `height` */
     size_t other_count;
@@ -54,7 +60,19 @@ int32_t nst_pass_resize(nst_pass *pass, size_t width, size_t height);
 /* image (3, height, width): RGB 0..1, planar. NST_ERR_CANCELLED, or what observe() returned if negative. */
 int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn observe, void *user);
 /* gradient (3, height, width) = d loss / d image; after forward() of the same image. */
-int32_t nst_pass_backward(nst_pass *pass, nst_inject_fn inject, void *user, nst_real *gradient);
+int32_t nst_pass_backward(nst_pass *pass, const nst_real *image, nst_inject_fn inject, void *user, nst_real *gradient);
+
+/* With config->begin, images are NULL: where the features of the layer before are put, before forward() or return_to(); and, after a
+ * backward() that is given no gradient, the gradient at them, until the pass goes anywhere again. */
+void *nst_pass_entry(nst_pass *pass);
+const void *nst_pass_gradient(const nst_pass *pass);
+
+/* With config->lent: where features (nst_plan_work_bytes()) and masks and codes (nst_plan_notes_bytes()) lie from now on. Not kept over a
+ * resize. */
+void nst_pass_lend(nst_pass *pass, void *work, void *notes);
+/* In place of forward(), where nst_plan_returns(): makes ready for the way back of an image that has gone forward before, and whose notes
+ * are lent again. */
+void nst_pass_return_to(nst_pass *pass, const nst_real *image);
 
 /* The features of another layer, for the time of the call: in observe(), of the one that the layer's convolution has read
  * (nst_network_before()); in inject(), of any that is tapped. */

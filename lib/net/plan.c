@@ -1,14 +1,15 @@
 /* What lives where. On the way forward features take turns in two buffers. With a way back these are kept besides: the outputs of tapped
  * layers, of a ReLU one bit a value, of a maximum pooling the codes of its places, of an L2 pooling both its sides.
  *
- * To save memory the first step's output need not be kept: it is the widest, and cheap to compute again from the preprocessed image,
- * which is kept instead.
+ * To save memory the first layers go in bands (front.h), and the steps are those behind them. Within a band, the first step's output need
+ * not be kept: it is the widest, and cheap to compute again from what it read, which is kept instead.
  *
  * Layers that nobody looks into are computed together: a convolution with its ReLU, and these with a maximum pooling where the level
  * has a kernel for it. */
 #include "net/plan.h"
 
 #include "base/size.h"
+#include "net/front.h"
 
 static nst_shape shape_of(const nst_pass_config *config, size_t layer)
 {
@@ -46,17 +47,25 @@ static bool is_kept(const nst_pass_config *config, const nst_plan *plan, size_t 
     return config->backward && (config->tapped[layer] || pools_by_l2(config, plan, layer) || pools_by_l2(config, plan, layer + 1));
 }
 
-static size_t image_bytes(const nst_pass_config *config)
+static size_t output_bytes(const nst_pass_config *config, size_t layer)
 {
+    return config->kernels->feature_bytes(shape_of(config, layer));
+}
+
+/* What the pass begins with: the preprocessed image or features. */
+static size_t entry_bytes(const nst_pass_config *config)
+{
+    if (config->begin > 0) return output_bytes(config, config->begin - 1);
     return config->kernels->feature_bytes((nst_shape){3, config->height, config->width});
 }
 
-/* The first step alone needs nothing but the image. */
+/* The first step alone needs nothing but what the pass begins with. */
 static bool is_computed_again(const nst_pass_config *config, const nst_plan *plan, const nst_step *step)
 {
     size_t behind = step->last + 1;
-    if (!config->recompute || step->first > 0 || !is_kept(config, plan, step->last) || pools_by_l2(config, plan, behind)) return false;
-    return image_bytes(config) < config->kernels->feature_bytes(shape_of(config, step->last));
+    if (!config->recompute || step->first > config->begin || plan->front_count > 0) return false;
+    if (!is_kept(config, plan, step->last) || pools_by_l2(config, plan, behind)) return false;
+    return entry_bytes(config) < output_bytes(config, step->last);
 }
 
 /* ---- buffers ---- */
@@ -89,18 +98,33 @@ static size_t turn_after(const nst_step *step)
     return step->from == NST_BUFFER_TURN0 ? NST_BUFFER_TURN1 : NST_BUFFER_TURN0;
 }
 
-static size_t output_bytes(const nst_pass_config *config, size_t layer)
+/* The way back through a front begins with what it read. What the last one gives is read by steps. */
+static void plan_fronts(const nst_pass_config *config, nst_plan *plan)
 {
-    return config->kernels->feature_bytes(shape_of(config, layer));
+    for (size_t begin = config->begin; plan->front_count < config->fronts; begin = plan->begin) {
+        size_t end = nst_front_end(config, begin);
+        if (end == 0) break;
+        plan->fronts[plan->front_count++] = (nst_plan_front){begin, end, NST_BUFFER_NONE};
+        plan->begin = end;
+    }
+    for (size_t i = 0; i < plan->front_count; i++) {
+        nst_plan_front *front = &plan->fronts[i];
+        bool last = i + 1 == plan->front_count;
+        if (is_kept(config, plan, front->end - 1) || (config->backward && !last))
+            front->to = add_buffer(plan, output_bytes(config, front->end - 1));
+        else front->to = last ? NST_BUFFER_TURN1 : NST_BUFFER_TURN0;
+    }
 }
 
 static void plan_steps(const nst_pass_config *config, nst_plan *plan)
 {
-    size_t from = plan->entered = NST_BUFFER_TURN1; /* the preprocessed image; as imported it is in the other */
-    for (size_t layer = 0; layer < plan->depth; layer = plan->steps[plan->step_count - 1].last + 1) {
+    size_t from = NST_BUFFER_TURN1; /* the preprocessed image is imported to the other */
+    if (plan->front_count > 0) from = plan->fronts[plan->front_count - 1].to;
+    plan->entered = from;
+    for (size_t layer = plan->begin; layer < plan->depth; layer = plan->steps[plan->step_count - 1].last + 1) {
         nst_step step = step_from(config, plan, layer);
         step.again = is_computed_again(config, plan, &step);
-        if (step.again) from = plan->entered = add_buffer(plan, image_bytes(config));
+        if (step.again) from = plan->entered = add_buffer(plan, entry_bytes(config));
         step.from = from;
         if (!step.again && is_kept(config, plan, step.last)) step.to = add_buffer(plan, output_bytes(config, step.last));
         else step.to = turn_after(&step);
@@ -115,9 +139,10 @@ static void plan_shared(const nst_pass_config *config, nst_plan *plan)
 {
     const nst_network *network = config->network;
     const nst_kernels *kernels = config->kernels;
-    size_t widest = image_bytes(config);
-    size_t workspace = kernels->conv_workspace(&network->input, config->height, config->width, config->exec->strands);
-    for (size_t i = 0; i < plan->depth; i++) {
+    size_t widest = plan->front_count ? 0 : entry_bytes(config), workspace = 0;
+    if (plan->begin == 0) workspace = kernels->conv_workspace(&network->input, config->height, config->width, config->exec->strands);
+    for (size_t i = 0; i < plan->front_count; i++) raise(&widest, output_bytes(config, plan->fronts[i].end - 1));
+    for (size_t i = plan->begin; i < plan->depth; i++) {
         nst_shape shape = shape_of(config, i);
         raise(&widest, kernels->feature_bytes(shape));
         if (network->layers[i].kind == NST_LAYER_CONV)
@@ -167,10 +192,11 @@ static bool sum_bytes(const nst_plan *plan, size_t *sum)
 static int32_t make_for_size(const nst_pass_config *config, nst_plan *plan, nst_error *error)
 {
     int32_t status;
-    *plan = (nst_plan){.depth = nst_pass_depth(config), .buffer_count = NST_BUFFER_KEPT};
+    *plan = (nst_plan){.begin = config->begin, .depth = nst_pass_depth(config), .buffer_count = NST_BUFFER_KEPT};
     if (plan->depth == 0) return nst_fail(error, NST_ERR_INTERNAL, "a pass without a tapped layer");
     status = check_sizes(config, plan->depth, error);
     if (status < 0) return status;
+    plan_fronts(config, plan);
     plan_steps(config, plan);
     plan_shared(config, plan);
     return NST_OK;
@@ -199,6 +225,39 @@ int32_t nst_plan_make(const nst_pass_config *config, nst_plan *plan, nst_error *
     if (status >= 0 && !sum_bytes(plan, &sum))
         return nst_fail(error, NST_ERR_LIMIT, "an image of %zux%zu is too large", config->width, config->height);
     return status;
+}
+
+bool nst_plan_is_note(const nst_plan *plan, size_t buffer)
+{
+    for (size_t i = 0; i < plan->step_count; i++)
+        if (plan->steps[i].notes == buffer) return buffer != NST_BUFFER_NONE;
+    return false;
+}
+
+static size_t piece_bytes(const nst_plan *plan, bool notes)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < plan->buffer_count; i++)
+        if (nst_plan_is_note(plan, i) == notes) sum += nst_plan_place_bytes(plan, i);
+    return sum;
+}
+
+size_t nst_plan_notes_bytes(const nst_plan *plan)
+{
+    return piece_bytes(plan, true);
+}
+
+size_t nst_plan_work_bytes(const nst_plan *plan)
+{
+    return piece_bytes(plan, false);
+}
+
+bool nst_plan_returns(const nst_pass_config *config, const nst_plan *plan)
+{
+    if (config->network->config.pooling == NST_POOL_L2) return false;
+    for (size_t i = 0; i + 1 < plan->step_count; i++)
+        if (config->tapped[plan->steps[i].last] && !plan->steps[i].again) return false;
+    return true;
 }
 
 size_t nst_plan_bytes(const nst_plan *plan)

@@ -25,9 +25,17 @@ typedef struct nst_step {
     bool again;         /* the output is not kept but computed once more on the way back */
 } nst_step;
 
+/* A stage that goes in bands (front.h): its layers, and the buffer of its output. */
+typedef struct nst_plan_front {
+    size_t begin, end, to;
+} nst_plan_front;
+
 typedef struct nst_plan {
-    size_t depth; /* layers computed: down to the deepest tapped one */
-    size_t entered; /* buffer of the preprocessed image */
+    nst_plan_front fronts[NST_MOST_FRONTS]; /* before the steps */
+    size_t front_count;
+    size_t begin;   /* the first layer computed by the steps */
+    size_t depth;   /* behind the last one: the deepest tapped one */
+    size_t entered; /* buffer of what the first step reads: the preprocessed image, features that the pass begins with, a front's output */
     nst_step steps[NST_MAX_LAYERS];
     size_t step_count;
     size_t bytes[NST_MAX_BUFFERS]; /* of every buffer; of NST_BUFFER_NONE: 0 */
@@ -38,5 +46,16 @@ typedef struct nst_plan {
 int32_t nst_plan_make(const nst_pass_config *config, nst_plan *plan, nst_error *error);
 /* All buffers together. */
 size_t nst_plan_bytes(const nst_plan *plan);
+/* In one piece, each at an address as an allocator gives them: the buffers of masks and codes, and all others. */
+size_t nst_plan_notes_bytes(const nst_plan *plan);
+size_t nst_plan_work_bytes(const nst_plan *plan);
+bool nst_plan_is_note(const nst_plan *plan, size_t buffer);
+/* In such a piece. */
+static inline size_t nst_plan_place_bytes(const nst_plan *plan, size_t buffer)
+{
+    return (plan->bytes[buffer] + NST_ALIGNMENT - 1) / NST_ALIGNMENT * NST_ALIGNMENT;
+}
+/* Whether the way back needs notes and nothing else of what a plan with a way back keeps, but for the last layer's features. */
+bool nst_plan_returns(const nst_pass_config *config, const nst_plan *plan);
 
 #endif

@@ -1,5 +1,7 @@
 #include "net/tiling.h"
 
+#include <string.h>
+
 size_t nst_tiling_unit(const nst_network *network, size_t depth)
 {
     return (size_t)1 << nst_network_pools(network, depth - 1);
@@ -10,13 +12,13 @@ static size_t round_up(size_t value, size_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
-size_t nst_tiling_reach(const nst_network *network, size_t depth)
+size_t nst_tiling_reach(const nst_network *network, size_t begin, size_t end)
 {
     size_t reach = 0;
-    for (size_t i = 0; i < depth; i++)
+    for (size_t i = begin; i < end; i++)
         if (network->layers[i].kind == NST_LAYER_CONV)
             reach += (network->convs[network->layers[i].conv].size / 2) << network->layers[i].pools;
-    return round_up(reach, nst_tiling_unit(network, depth));
+    return round_up(reach, nst_tiling_unit(network, end));
 }
 
 static size_t core_side(size_t side, size_t wanted, size_t grid)
@@ -65,4 +67,46 @@ void nst_cut_origin_at(const nst_cut *cut, int pools, size_t *row, size_t *colum
 {
     *row = cut->whole.row0 >> pools;
     *column = cut->whole.column0 >> pools;
+}
+
+/* What of positions at..at + (to - from), the places of from..to, lies within bounds. */
+static void clip(size_t low, size_t high, size_t *at, size_t *from, size_t *to)
+{
+    size_t before = low > *at ? low - *at : 0, end = *at + (*to - *from);
+    size_t behind = end > high ? end - high : 0;
+    if (before + behind >= *to - *from) *to = *from;
+    else *at += before, *from += before, *to -= behind;
+}
+
+nst_tile nst_cut_tile(const nst_cut *cut, int pools, const nst_tile *tile, bool core)
+{
+    nst_region inner = nst_cut_core_at(cut, pools);
+    nst_tile of = *tile;
+    size_t row, column;
+    nst_cut_origin_at(cut, pools, &row, &column);
+    if (core) {
+        clip(inner.row0, inner.row1, &of.row, &of.region.row0, &of.region.row1);
+        clip(inner.column0, inner.column1, &of.column, &of.region.column0, &of.region.column1);
+    }
+    of.row += row;
+    of.column += column;
+    return of;
+}
+
+void nst_tiling_cut_out(const nst_tiling *tiling, const nst_cut *cut, const nst_real *picture, nst_real *part)
+{
+    size_t width = nst_cut_width(cut);
+    for (size_t c = 0; c < 3; c++)
+        for (size_t row = cut->whole.row0; row < cut->whole.row1; row++, part += width)
+            memcpy(part, picture + (c * tiling->height + row) * tiling->width + cut->whole.column0, width * sizeof *part);
+}
+
+void nst_tiling_put_core_back(const nst_tiling *tiling, const nst_cut *cut, const nst_real *part, nst_real *picture)
+{
+    size_t width = nst_cut_width(cut), height = nst_cut_height(cut);
+    size_t left = cut->core.column0 - cut->whole.column0, count = cut->core.column1 - cut->core.column0;
+    for (size_t c = 0; c < 3; c++)
+        for (size_t row = cut->core.row0; row < cut->core.row1; row++)
+            memcpy(picture + (c * tiling->height + row) * tiling->width + cut->core.column0,
+                   part + (c * height + row - cut->whole.row0) * width + left, count * sizeof *part);
 }

@@ -23,8 +23,8 @@ typedef struct nst_cut {
     nst_region core, whole; /* without and with the surroundings */
 } nst_cut;
 
-/* Pixels that a unit of the network's first `depth` layers sees around its cell, made up to whole cells. */
-size_t nst_tiling_reach(const nst_network *network, size_t depth);
+/* Pixels that a unit of the layers begin..end - 1 sees around its cell, made up to whole cells. */
+size_t nst_tiling_reach(const nst_network *network, size_t begin, size_t end);
 /* A cell of the deepest of these layers, in pixels; and the grid on which tiles begin. */
 size_t nst_tiling_unit(const nst_network *network, size_t depth);
 #define NST_TILING_GRID 4 /* units; kernels' blocks are 1, 2 or 4 wide */
@@ -43,5 +43,20 @@ nst_cut nst_tiling_get(const nst_tiling *tiling, size_t index);
  * whole picture's features the cut begins. */
 nst_region nst_cut_core_at(const nst_cut *cut, int pools);
 void nst_cut_origin_at(const nst_cut *cut, int pools, size_t *row, size_t *column);
+/* Of features of the cut, a tile of the cut's layer: what they are of the picture's, all of them or, with `core`, what lies in the core,
+ * which may be nothing. */
+nst_tile nst_cut_tile(const nst_cut *cut, int pools, const nst_tile *tile, bool core);
+static inline size_t nst_cut_width(const nst_cut *cut)
+{
+    return cut->whole.column1 - cut->whole.column0;
+}
+static inline size_t nst_cut_height(const nst_cut *cut)
+{
+    return cut->whole.row1 - cut->whole.row0;
+}
+
+/* Planes (3, height, width) of the picture to planes of the cut alone; and of a cut's planes the core to the picture's. */
+void nst_tiling_cut_out(const nst_tiling *tiling, const nst_cut *cut, const nst_real *picture, nst_real *part);
+void nst_tiling_put_core_back(const nst_tiling *tiling, const nst_cut *cut, const nst_real *part, nst_real *picture);
 
 #endif

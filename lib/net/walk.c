@@ -1,7 +1,5 @@
 #include "net/walk.h"
 
-#include <string.h>
-
 #include "base/size.h"
 
 struct nst_walk {
@@ -35,7 +33,8 @@ static size_t wider_core(size_t core, size_t side, size_t gain)
 
 static nst_way make_way(const nst_pass_config *config, size_t width, size_t height, size_t core_width, size_t core_height)
 {
-    size_t depth = nst_pass_depth(config), reach = nst_tiling_reach(config->network, depth), unit = nst_tiling_unit(config->network, depth);
+    size_t depth = nst_pass_depth(config), unit = nst_tiling_unit(config->network, depth);
+    size_t reach = nst_tiling_reach(config->network, 0, depth);
     nst_way way;
     size_t gain;
     way.gradient = nst_tiling_make(width, height, core_width, core_height, config->backward ? 2 * reach : reach, unit);
@@ -250,63 +249,31 @@ void nst_walk_free(nst_walk *walk)
 typedef struct visit {
     const nst_walk *walk;
     nst_cut cut;
-    nst_walk_observe_fn observe;
-    nst_walk_inject_fn inject;
+    nst_observe_fn observe;
+    nst_inject_fn inject;
     void *user;
 } visit;
 
-/* `core`: the part that no other tile has; else all of the tile. */
-static nst_tile tile_of(const visit *v, size_t layer, nst_shape shape, bool core)
-{
-    int pools = nst_network_pools(v->walk->network, layer);
-    nst_tile tile = nst_tile_whole(shape);
-    nst_cut_origin_at(&v->cut, pools, &tile.row, &tile.column);
-    if (!core) return tile;
-    tile.region = nst_cut_core_at(&v->cut, pools);
-    tile.row += tile.region.row0;
-    tile.column += tile.region.column0;
-    return tile;
-}
-
-static int32_t observe_tile(void *user, size_t layer, nst_shape shape, const void *features)
+static int32_t observe_tile(void *user, size_t layer, const nst_tile *part, const void *features)
 {
     const visit *v = user;
-    nst_tile tile = tile_of(v, layer, shape, true);
+    nst_tile tile = nst_cut_tile(&v->cut, nst_network_pools(v->walk->network, layer), part, true);
     if (!v->observe || nst_region_empty(tile.region)) return NST_OK;
     return v->observe(v->user, layer, &tile, features);
 }
 
-static int32_t inject_tile(void *user, size_t layer, nst_shape shape, const void *features, void *gradient)
+static int32_t inject_tile(void *user, size_t layer, const nst_tile *part, const void *features, void *gradient)
 {
     const visit *v = user;
-    nst_tile tile = tile_of(v, layer, shape, false);
+    nst_tile tile = nst_cut_tile(&v->cut, nst_network_pools(v->walk->network, layer), part, false);
     return v->inject(v->user, layer, &tile, features, gradient);
-}
-
-/* Rows of a region of planes (3, height, width), to or from planes of the region alone. */
-static void cut_out(const nst_walk *walk, const nst_region *region, const nst_real *whole, nst_real *part)
-{
-    size_t width = region->column1 - region->column0;
-    for (size_t c = 0; c < 3; c++)
-        for (size_t row = region->row0; row < region->row1; row++, part += width)
-            memcpy(part, whole + (c * walk->height + row) * walk->width + region->column0, width * sizeof *part);
-}
-
-static void put_core_back(const nst_walk *walk, const nst_cut *cut, const nst_real *part, nst_real *whole)
-{
-    size_t width = cut->whole.column1 - cut->whole.column0, height = cut->whole.row1 - cut->whole.row0;
-    size_t left = cut->core.column0 - cut->whole.column0, count = cut->core.column1 - cut->core.column0;
-    for (size_t c = 0; c < 3; c++)
-        for (size_t row = cut->core.row0; row < cut->core.row1; row++)
-            memcpy(whole + (c * walk->height + row) * walk->width + cut->core.column0,
-                   part + (c * height + row - cut->whole.row0) * width + left, count * sizeof *part);
 }
 
 static int32_t forward_tile(nst_walk *walk, visit *v, const nst_real *image)
 {
-    int32_t status = nst_pass_resize(walk->pass, v->cut.whole.column1 - v->cut.whole.column0, v->cut.whole.row1 - v->cut.whole.row0);
+    int32_t status = nst_pass_resize(walk->pass, nst_cut_width(&v->cut), nst_cut_height(&v->cut));
     if (status < 0) return status;
-    cut_out(walk, &v->cut.whole, image, walk->picture);
+    nst_tiling_cut_out(&walk->way->features, &v->cut, image, walk->picture);
     return nst_pass_forward(walk->pass, walk->picture, observe_tile, v);
 }
 
@@ -320,7 +287,7 @@ int32_t nst_walk_turn_to(nst_walk *walk, size_t index)
     return nst_way_tiled(walk->way) ? NST_OK : nst_pass_resize(walk->pass, walk->width, walk->height);
 }
 
-int32_t nst_walk_forward(nst_walk *walk, const nst_real *image, nst_walk_observe_fn observe, void *user)
+int32_t nst_walk_forward(nst_walk *walk, const nst_real *image, nst_observe_fn observe, void *user)
 {
     visit v = {walk, nst_tiling_get(&walk->way->features, 0), observe, NULL, user};
     int32_t status = NST_OK;
@@ -332,16 +299,16 @@ int32_t nst_walk_forward(nst_walk *walk, const nst_real *image, nst_walk_observe
     return status;
 }
 
-int32_t nst_walk_backward(nst_walk *walk, const nst_real *image, nst_walk_inject_fn inject, void *user, nst_real *gradient)
+int32_t nst_walk_backward(nst_walk *walk, const nst_real *image, nst_inject_fn inject, void *user, nst_real *gradient)
 {
     visit v = {walk, nst_tiling_get(&walk->way->gradient, 0), NULL, inject, user};
     int32_t status = NST_OK;
-    if (!nst_way_tiled(walk->way)) return nst_pass_backward(walk->pass, inject_tile, &v, gradient);
+    if (!nst_way_tiled(walk->way)) return nst_pass_backward(walk->pass, image, inject_tile, &v, gradient);
     for (size_t i = 0; i < nst_tiling_count(&walk->way->gradient) && status >= 0; i++) {
         v.cut = nst_tiling_get(&walk->way->gradient, i);
         status = forward_tile(walk, &v, image);
-        if (status >= 0) status = nst_pass_backward(walk->pass, inject_tile, &v, walk->gradient);
-        if (status >= 0) put_core_back(walk, &v.cut, walk->gradient, gradient);
+        if (status >= 0) status = nst_pass_backward(walk->pass, walk->picture, inject_tile, &v, walk->gradient);
+        if (status >= 0) nst_tiling_put_core_back(&walk->way->gradient, &v.cut, walk->gradient, gradient);
     }
     return status;
 }

@@ -8,11 +8,6 @@
 
 typedef struct nst_walk nst_walk;
 
-/* As those of a pass; the features of a layer come in tiles that cover the picture once (observe), or that may overlap where their
- * gradient is wanted (inject). */
-typedef int32_t (*nst_walk_observe_fn)(void *user, size_t layer, const nst_tile *tile, const void *features);
-typedef int32_t (*nst_walk_inject_fn)(void *user, size_t layer, const nst_tile *tile, const void *features, void *gradient);
-
 /* Pictures of one walk: the one it is made for, and smaller ones (config->others). */
 #define NST_WALK_PICTURES 8
 
@@ -53,9 +48,9 @@ void nst_walk_free(nst_walk *walk);
 /* From now on goes over its picture `index`: 0 is the one it was made for, 1 the first of config->others. */
 int32_t nst_walk_turn_to(nst_walk *walk, size_t index);
 
-int32_t nst_walk_forward(nst_walk *walk, const nst_real *image, nst_walk_observe_fn observe, void *user);
+int32_t nst_walk_forward(nst_walk *walk, const nst_real *image, nst_observe_fn observe, void *user);
 /* After forward() of the same image, with no other in between. */
-int32_t nst_walk_backward(nst_walk *walk, const nst_real *image, nst_walk_inject_fn inject, void *user, nst_real *gradient);
+int32_t nst_walk_backward(nst_walk *walk, const nst_real *image, nst_inject_fn inject, void *user, nst_real *gradient);
 
 /* As that of a pass, of the tile at work. */
 const void *nst_walk_features(nst_walk *walk, size_t layer);

@@ -236,7 +236,7 @@ static bool save_more(nst_settings *settings)
         settings->optim.history_precision = NST_PRECISION_BF16;
     else if (lbfgs && settings->optim.history > LEAST_HISTORY) settings->optim.history--;
     else if (settings->network.pack) settings->network.pack = false;
-    else if (!settings->recompute) settings->recompute = true;
+    else if (settings->fronts < NST_MOST_FRONTS) settings->fronts++;
     else return false;
     return true;
 }
@@ -358,7 +358,7 @@ static void describe_choices(const forecast *f, nst_estimate *e)
     }
     e->packed = f->settings->network.pack;
     e->target_bits = f->settings->narrow || !f->kernels->narrow_bytes ? 16 : 32;
-    e->recomputed = f->settings->recompute && f->size.walk.recomputed;
+    e->recomputed = (uint32_t)f->size.walk.recomputed;
     snprintf(e->precision, sizeof e->precision, "%s", nst_settings_automatic(f->settings, NST_OPT_PRECISION));
 }
 

@@ -365,7 +365,7 @@ static cells cells_of(const nst_guide_place *place, size_t map_side, size_t imag
 {
     double scale = (double)map_side / (double)image_side;
     size_t cell = (size_t)1 << nst_network_pools(place->network, place->layer) << place->halvings;
-    size_t reach = place->inside ? nst_tiling_reach(place->network, place->layer + 1) << place->halvings : 0;
+    size_t reach = place->inside ? nst_tiling_reach(place->network, 0, place->layer + 1) << place->halvings : 0;
     return (cells){scale * (double)cell, scale * (double)reach, map_side};
 }
 

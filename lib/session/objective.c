@@ -38,7 +38,7 @@ struct nst_objective {
     bool tapped[NST_MAX_LAYERS], any_tapped;
     nst_walk *walk; /* NULL: no loss on features, or at rest */
     size_t room;
-    bool recompute;
+    size_t fronts;
     const _Atomic int *cancel;
     bool look_only, inside;
     double shares[NST_MAX_REGIONS];
@@ -154,7 +154,7 @@ static nst_pass_config walk_config(const nst_objective *objective, nst_extent sm
         smaller[i - 1] = (nst_extent){objective->octaves[i].width, objective->octaves[i].height};
     return (nst_pass_config){.ctx = objective->ctx, .kernels = objective->tools.kernels, .exec = objective->tools.exec,
                              .network = objective->network, .width = objective->width, .height = objective->height,
-                             .tapped = objective->tapped, .backward = !objective->look_only, .recompute = objective->recompute,
+                             .tapped = objective->tapped, .backward = !objective->look_only, .fronts = objective->fronts,
                              .cancel = objective->cancel, .others = smaller, .other_count = objective->octave_count - 1};
 }
 
@@ -338,7 +338,7 @@ static void describe(nst_objective *objective, const nst_objective_config *confi
     objective->width = config->width;
     objective->height = config->height;
     objective->room = config->room;
-    objective->recompute = config->settings->recompute;
+    objective->fronts = config->settings->fronts;
     objective->cancel = config->cancel;
     objective->look_only = config->look_only;
     objective->octave_count = config->octaves;

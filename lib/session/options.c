@@ -123,8 +123,9 @@ static const nst_option_info table[NST_OPT_COUNT] = {
      1e-6, 10, {0}},
     {ENTRY, NST_OPTION_INT, NST_CHANGE_PLAN, SINCE_0_1, "history", "10", "", "", "optimiser",
      "Curvature pairs that L-BFGS keeps; each takes as much memory as two pictures.", 1, 1000, {0}},
-    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "history-precision", "fp32", "fp32|bf16", "", "optimiser",
-     "Numbers in which L-BFGS keeps its curvature pairs; bf16 (16 bits) takes half the memory and half the time to read.", 0, 0, {0}},
+    {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "history-precision", "auto", "auto|fp32|bf16", "", "optimiser",
+     "Numbers in which L-BFGS keeps its curvature pairs; bf16 (16 bits) takes half the memory and half the time to read. auto: as "
+     "precision.", 0, 0, {0}},
     {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_LIVE, SINCE_0_1, "line-search", "armijo", "armijo|strong-wolfe", "", "optimiser",
      "How L-BFGS chooses its step length: safeguarded backtracking or the strong Wolfe conditions.", 0, 0, {0}},
     {ENTRY, NST_OPTION_CHOICE, NST_CHANGE_PLAN, SINCE_0_1, "preconditioner", "auto", "auto|none|pyramid", "", "optimiser",

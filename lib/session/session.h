@@ -155,7 +155,7 @@ int32_t nst_session_grow(const nst_session *session, const nst_real *x, nst_exte
 
 /* budget.c */
 /* Chooses what a run keeps and how it goes through pictures, so that it stays within settings->memory_limit: settings->optim.history,
- * network.pack, recompute, narrow, and schedule->scales[].room. NST_ERR_LIMIT where nothing fits. Takes no memory. */
+ * network.pack, fronts, narrow, and schedule->scales[].room. NST_ERR_LIMIT where nothing fits. Takes no memory. */
 int32_t nst_session_plan_memory(const nst_session *session, nst_settings *settings, nst_schedule *schedule, nst_error *error);
 /* All but the seconds. */
 int32_t nst_session_foretell(const nst_session *session, nst_estimate *estimate, nst_error *error);

@@ -198,7 +198,6 @@ static void resolve_optimizer(const nst_options *options, nst_optim_config *out)
 {
     out->kind = (nst_optimizer_kind)nst_option_number(options, NST_OPT_OPTIMIZER);
     out->history = (int)nst_option_number(options, NST_OPT_HISTORY);
-    out->history_precision = (nst_precision)nst_option_number(options, NST_OPT_HISTORY_PRECISION);
     out->line_search = (nst_line_search)nst_option_number(options, NST_OPT_LINE_SEARCH);
     out->learning_rate = nst_option_number(options, NST_OPT_LEARNING_RATE);
     out->lower = 0;
@@ -212,9 +211,18 @@ static bool has_bf16(int level)
 
 #define BF16_NOISE 1e-4 /* of a loss, relative (docs/precision.md) */
 
+enum { AUTO, FP32, BF16 }; /* the choices' order */
+
+/* Gradients of a network in 16 bits carry noise far above what rounding the pairs adds, and memory is what it saves. */
+static nst_precision history_precision(const nst_options *options, nst_precision precision)
+{
+    int choice = (int)nst_option_number(options, NST_OPT_HISTORY_PRECISION);
+    if (choice == AUTO) return precision;
+    return choice == BF16 ? NST_PRECISION_BF16 : NST_PRECISION_FP32;
+}
+
 static int32_t resolve_precision(const nst_options *options, int level, nst_precision *out, nst_error *error)
 {
-    enum { AUTO, FP32, BF16 }; /* the choices' order */
     int choice = (int)nst_option_number(options, NST_OPT_PRECISION);
     *out = choice != FP32 && has_bf16(level) ? NST_PRECISION_BF16 : NST_PRECISION_FP32;
     if (choice != BF16 || *out == NST_PRECISION_BF16) return NST_OK;
@@ -360,6 +368,7 @@ const char *nst_settings_automatic(const nst_settings *settings, nst_option_id i
     case NST_OPT_STYLE_WEIGHTS: return settings->style_weights_text[0] ? settings->style_weights_text + 1 : "auto";
     case NST_OPT_PADDING: return paddings[settings->network.padding];
     case NST_OPT_PREPROCESSING: return preprocessings[settings->network.preprocessing];
+    case NST_OPT_HISTORY_PRECISION: return settings->optim.history_precision == NST_PRECISION_BF16 ? "bf16" : "fp32";
     case NST_OPT_PRECISION: return settings->precision == NST_PRECISION_BF16 ? "bf16" : "fp32";
     default: return "auto";
     }
@@ -383,6 +392,9 @@ int32_t nst_settings_resolve(const nst_options *options, const nst_model *model,
     status = resolve_network(options, &model->weights, &out->network, error);
     if (status >= 0) status = resolve_precision(options, (int)model->ctx->level, &out->precision, error);
     out->optim.noise = out->precision == NST_PRECISION_BF16 ? BF16_NOISE : 0;
+    out->optim.history_precision = history_precision(options, out->precision);
+    /* where products are fast, moving features is what costs; elsewhere bands cost some percent (docs/memory.md) */
+    out->fronts = out->precision == NST_PRECISION_BF16 ? NST_MOST_FRONTS : 0;
     if (status < 0) return status;
     out->dialect = (nst_dialect)nst_option_number(options, NST_OPT_DIALECT);
     status = resolve_strength(options, has_content && style_count > 0, out, error);

@@ -5,7 +5,7 @@
 #include "base/number.h"
 #include "image/image.h"
 #include "loss/dialect.h"
-#include "net/network.h"
+#include "net/pass.h"
 #include "optim/optim.h"
 #include "session/blend.h"
 #include "session/colour.h"
@@ -80,7 +80,7 @@ typedef struct nst_settings {
     bool pyramid; /* preconditions L-BFGS */
     nst_network_config network;
     nst_precision precision;
-    bool recompute; /* features of the widest layer are computed again on the way back instead of kept */
+    size_t fronts;  /* stages of the network that go in bands (net/front.h) */
     bool narrow;    /* features of the content image are kept in 16 bits */
     size_t memory_limit; /* bytes; 0: none */
     size_t deepest; /* layer that the network must reach */

@@ -418,7 +418,7 @@ static void in_tiles(void **state)
         assert_int_equal(step(session), NST_CONTINUE);
         losses[k] = progress_of(session).loss;
         terms[k] = temporal_of(session);
-        snprintf(limit, sizeof limit, "%llu", (unsigned long long)(e.beside + e.bytes * 93 / 100));
+        snprintf(limit, sizeof limit, "%llu", (unsigned long long)(e.beside + e.bytes * 52 / 100));
         nst_session_free(session);
     }
     assert_true(terms[0] == terms[1] && terms[0] > 0);

@@ -102,12 +102,18 @@ static nst_shape shape_of(const nst_pass_config *config, size_t layer)
 static void check_steps(const nst_pass_config *config, const nst_plan *plan)
 {
     size_t next = 0;
+    assert_true(plan->front_count <= config->fronts);
+    for (size_t i = 0; i < plan->front_count; i++) {
+        assert_true(plan->fronts[i].begin == next && plan->fronts[i].end < plan->depth);
+        next = plan->fronts[i].end;
+    }
+    assert_int_equal(plan->begin, next);
     for (size_t i = 0; i < plan->step_count; i++) {
         const nst_step *step = &plan->steps[i];
         assert_int_equal(step->first, next);
         assert_true(step->last >= step->first && step->last < plan->depth);
         for (size_t layer = step->first; layer < step->last; layer++) assert_false(config->tapped[layer]);
-        assert_int_equal(step->from, i ? plan->steps[i - 1].to : NST_BUFFER_TURN1);
+        assert_int_equal(step->from, i ? plan->steps[i - 1].to : plan->entered);
         assert_true(step->to != step->from || step->kind == NST_STEP_RELU);
         if (step->kind == NST_STEP_CONV_RELU_POOL) assert_true(config->kernels->conv_pool_forward != NULL);
         next = step->last + 1;
@@ -118,7 +124,9 @@ static void check_steps(const nst_pass_config *config, const nst_plan *plan)
 /* What is kept has a buffer of its own, large enough; what is not takes turns. */
 static void check_buffers(const nst_pass_config *config, const nst_plan *plan)
 {
-    size_t users[NST_MAX_BUFFERS] = {0}, sum = 0;
+    size_t users[NST_MAX_BUFFERS] = {0}, sum = 0, notes = 0;
+    for (size_t i = 0; i < plan->front_count; i++) users[plan->fronts[i].to]++;
+    if (plan->front_count == 0) users[plan->entered]++;
     for (size_t i = 0; i < plan->step_count; i++) {
         const nst_step *step = &plan->steps[i];
         nst_shape shape = shape_of(config, step->last);
@@ -126,8 +134,10 @@ static void check_buffers(const nst_pass_config *config, const nst_plan *plan)
         assert_true(plan->bytes[step->to] >= config->kernels->feature_bytes(shape));
         users[step->to]++;
         users[step->notes]++;
+        if (step->notes != NST_BUFFER_NONE) notes += plan->bytes[step->notes];
+        assert_true(nst_plan_is_note(plan, step->notes) == (step->notes != NST_BUFFER_NONE) && !nst_plan_is_note(plan, step->to));
         if (!config->backward) assert_true(step->to < NST_BUFFER_KEPT && step->notes == NST_BUFFER_NONE);
-        else if (config->tapped[step->last] || (l2 && pools)) assert_true(step->to >= NST_BUFFER_KEPT);
+        else if ((config->tapped[step->last] || (l2 && pools)) && !step->again) assert_true(step->to >= NST_BUFFER_KEPT);
         if (config->backward && l2 && pools) assert_true(step->from >= NST_BUFFER_KEPT);
         if (config->backward && step->kind != NST_STEP_CONV && !(pools && config->network->config.pooling != NST_POOL_MAX))
             assert_int_equal(plan->bytes[step->notes], pools ? config->kernels->code_bytes(shape) : config->kernels->mask_bytes(shape));
@@ -135,6 +145,7 @@ static void check_buffers(const nst_pass_config *config, const nst_plan *plan)
     for (size_t i = NST_BUFFER_KEPT; i < plan->buffer_count; i++) assert_int_equal(users[i], 1);
     for (size_t i = 0; i < plan->buffer_count; i++) sum += plan->bytes[i];
     assert_int_equal(nst_plan_bytes(plan), sum);
+    assert_true(nst_plan_notes_bytes(plan) >= notes && nst_plan_work_bytes(plan) >= sum - notes);
 }
 
 static void plans_keep_what_is_needed(void **state)
@@ -151,6 +162,8 @@ static void plans_keep_what_is_needed(void **state)
         size_t deepest = 0;
         config.network = networks[round % 3];
         if (nst_random_u64(&random) % 2) config.kernels = &w->fusing;
+        config.recompute = nst_random_u64(&random) % 2;
+        config.fronts = nst_random_u64(&random) % (NST_MOST_FRONTS + 1);
         random_taps(&random, w->network->layer_count, tapped);
         for (size_t i = 0; i < NST_MAX_LAYERS; i++)
             if (tapped[i]) deepest = i + 1;
@@ -213,22 +226,22 @@ static uint64_t hash_features(const seen *s, nst_shape shape, const void *featur
     return hash;
 }
 
-static int32_t look(void *user, size_t layer, nst_shape shape, const void *features)
+static int32_t look(void *user, size_t layer, const nst_tile *tile, const void *features)
 {
     seen *s = user;
     size_t before;
-    s->hash[layer] = hash_features(s, shape, features);
+    s->hash[layer] = hash_features(s, tile->shape, features);
     if (nst_network_before(s->config->network, layer, &before))
         s->before[layer] = hash_features(s, shape_of(s->config, before), nst_pass_features(s->pass, before));
     s->order[s->count++] = layer;
     return NST_OK;
 }
 
-static int32_t look_again(void *user, size_t layer, nst_shape shape, const void *features, void *gradient)
+static int32_t look_again(void *user, size_t layer, const nst_tile *tile, const void *features, void *gradient)
 {
     seen *s = user;
     (void)gradient;
-    assert_true(s->hash[layer] == hash_features(s, shape, features)); /* still what they were on the way forward */
+    assert_true(s->hash[layer] == hash_features(s, tile->shape, features)); /* still what they were on the way forward */
     for (size_t i = 0; i < NST_MAX_LAYERS; i++)
         if (s->hash[i]) assert_true(s->hash[i] == hash_features(s, shape_of(s->config, i), nst_pass_features(s->pass, i)));
     s->order[s->count++] = layer;
@@ -249,7 +262,7 @@ static seen see(const world *w, const bool *tapped, bool backward)
     if (backward) {
         size_t count = s.count;
         s.count = 0;
-        assert_int_equal(nst_pass_backward(pass, look_again, &s, gradient), NST_OK);
+        assert_int_equal(nst_pass_backward(pass, w->image, look_again, &s, gradient), NST_OK);
         assert_int_equal(s.count, count);
         for (size_t i = 1; i < s.count; i++) assert_true(s.order[i] < s.order[i - 1]);
         for (int i = 0; i < 3 * WIDTH * HEIGHT; i++) assert_true(gradient[i] == 0); /* nothing was injected */
@@ -297,10 +310,11 @@ static void what_convolutions_read(void **state)
 /* ---- the way back ---- */
 
 /* Adds numbers that follow from the layer alone. */
-static int32_t push(void *user, size_t layer, nst_shape shape, const void *features, void *gradient)
+static int32_t push(void *user, size_t layer, const nst_tile *tile, const void *features, void *gradient)
 {
     const world *w = user;
     nst_random random = {layer};
+    nst_shape shape = tile->shape;
     nst_real *planar = malloc(nst_shape_count(shape) * sizeof *planar);
     (void)features;
     w->kernels.export_planar(&w->exec, shape, gradient, planar);
@@ -310,9 +324,9 @@ static int32_t push(void *user, size_t layer, nst_shape shape, const void *featu
     return NST_OK;
 }
 
-static int32_t look_away(void *user, size_t layer, nst_shape shape, const void *features)
+static int32_t look_away(void *user, size_t layer, const nst_tile *tile, const void *features)
 {
-    (void)user, (void)layer, (void)shape, (void)features;
+    (void)user, (void)layer, (void)tile, (void)features;
     return NST_OK;
 }
 
@@ -322,7 +336,7 @@ static void gradient_of(const world *w, const nst_pass_config *config, nst_real 
     nst_error error;
     assert_int_equal(nst_pass_new(config, &pass, &error), NST_OK);
     assert_int_equal(nst_pass_forward(pass, w->image, look_away, NULL), NST_OK);
-    assert_int_equal(nst_pass_backward(pass, push, (void *)(uintptr_t)w, gradient), NST_OK);
+    assert_int_equal(nst_pass_backward(pass, w->image, push, (void *)(uintptr_t)w, gradient), NST_OK);
     nst_pass_free(pass);
 }
 
@@ -364,10 +378,10 @@ static void the_first_non_finite_layer_is_named(void **state)
     free(bias);
 }
 
-static int32_t refuse(void *user, size_t layer, nst_shape shape, const void *features)
+static int32_t refuse(void *user, size_t layer, const nst_tile *tile, const void *features)
 {
     (void)user;
-    (void)shape;
+    (void)tile;
     (void)features;
     return layer > 4 ? NST_ERR_NOMEM : NST_OK;
 }
@@ -392,7 +406,7 @@ static void observers_and_cancelling_stop_a_pass(void **state)
     cancel = 0;
     assert_int_equal(nst_pass_forward(pass, w->image, look, &s), NST_OK);
     cancel = 1;
-    assert_int_equal(nst_pass_backward(pass, look_again, &s, gradient), NST_ERR_CANCELLED);
+    assert_int_equal(nst_pass_backward(pass, w->image, look_again, &s, gradient), NST_ERR_CANCELLED);
     assert_int_equal(s.count, 3);
     nst_pass_free(pass);
 }

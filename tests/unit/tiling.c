@@ -81,7 +81,7 @@ static void the_reach_is_that_of_vgg(void **state)
         for (size_t layer = 0; layer < network.layer_count; layer++) {
             if (strcmp(network.layers[layer].name, known[i].layer) != 0) continue;
             assert_int_equal(nst_tiling_unit(&network, layer + 1), known[i].unit);
-            assert_int_equal(nst_tiling_reach(&network, layer + 1), known[i].reach);
+            assert_int_equal(nst_tiling_reach(&network, 0, layer + 1), known[i].reach);
         }
     nst_model_unref(model);
     nst_ctx_unref(ctx);

@@ -63,7 +63,7 @@ class RunOptionValues(TypedDict, total=False):
     optimizer: Optional[Literal["lbfgs", "adam"]]
     learning_rate: Optional[float]
     history: Optional[int]
-    history_precision: Optional[Literal["fp32", "bf16"]]
+    history_precision: Optional[Literal["auto", "fp32", "bf16"]]
     line_search: Optional[Literal["armijo", "strong-wolfe"]]
     preconditioner: Optional[Literal["auto", "none", "pyramid"]]
     pooling: Optional[Literal["max", "average", "l2"]]
@@ -462,14 +462,14 @@ class OptionProperties:
     @history.deleter
     def history(self) -> None: ...
     @property
-    def history_precision(self) -> Literal["fp32", "bf16"]:
+    def history_precision(self) -> Literal["auto", "fp32", "bf16"]:
         """Numbers in which L-BFGS keeps its curvature pairs; bf16 (16 bits) takes half the memory and half the time to
-        read.
+        read. auto: as precision.
 
-        Default: fp32. One of: fp32, bf16.
+        Default: auto. One of: auto, fp32, bf16.
         """
     @history_precision.setter
-    def history_precision(self, value: Optional[Literal["fp32", "bf16"]]) -> None: ...
+    def history_precision(self, value: Optional[Literal["auto", "fp32", "bf16"]]) -> None: ...
     @history_precision.deleter
     def history_precision(self) -> None: ...
     @property

@@ -52,7 +52,8 @@ int nst_amx_all_finite(const nst_exec *exec, nst_shape shape, const void *featur
 
 /* All but the vectors of the optimisers. */
 #define NST_AMX_SLOTS                                                                                                         \
-    .name = "amx", .feature_bytes = nst_amx_feature_bytes, .mask_bytes = nst_amx_mask_bytes,                                  \
+    .name = "amx", .rows_together = 1,                                                                                        \
+    .feature_bytes = nst_amx_feature_bytes, .mask_bytes = nst_amx_mask_bytes,                                                 \
     .code_bytes = nst_amx_code_bytes, .import_planar = nst_amx_import_planar, .export_planar = nst_amx_export_planar,         \
     .conv_packed_bytes = nst_amx_conv_packed_bytes, .conv_pack = nst_amx_conv_pack,                                           \
     .conv_workspace = nst_amx_conv_workspace, .conv_forward = nst_amx_conv_forward,                                           \

@@ -58,7 +58,8 @@ void LEVEL(adam_step)(const nst_exec *exec, size_t n, const nst_adam *step, bool
 
 #ifndef NST_X86_SLOTS
 #define NST_X86_SLOTS(level)                                                                                                  \
-    .name = #level, .axpby_dot = nst_##level##_axpby_dot, .curvature_pair = nst_##level##_curvature_pair,                     \
+    .name = #level, .rows_together = 4,                                                                                       \
+    .axpby_dot = nst_##level##_axpby_dot, .curvature_pair = nst_##level##_curvature_pair,                                     \
     .move = nst_##level##_move, .adam_step = nst_##level##_adam_step, .feature_bytes = nst_##level##_feature_bytes,           \
     .mask_bytes = nst_##level##_mask_bytes, .narrow_bytes = nst_##level##_narrow_bytes,                                       \
     .code_bytes = nst_##level##_code_bytes, .import_planar = nst_##level##_import_planar,                                     \
