@@ -5,7 +5,7 @@
 #include "net/plan.h"
 #include "net/tiling.h"
 
-/* Bands of a picture, and the rows of features that are worth their surroundings: 8 beside 64 are an eighth more work. */
+/* Bands of a picture, and the rows of features that are worth their surroundings: 8 beside 64 are an eighth more work, by Winograd 16. */
 enum { BANDS = 8, LEAST_ROWS = 64, MOST_EXTENTS = 1536 };
 
 struct nst_front {
@@ -19,7 +19,7 @@ struct nst_front {
     unsigned char *features, *own_notes;
     size_t planes, work; /* bytes of the first two each, and of the features */
     unsigned char *notes; /* of every band; NULL: a band goes forward again before it goes back */
-    size_t stride;        /* bytes from one band's notes to the next one's */
+    size_t stride, most_bands; /* bytes from one band's notes to the next one's; bands that there is room for */
 };
 
 size_t nst_front_end(const nst_pass_config *config, size_t begin)
@@ -52,6 +52,7 @@ typedef struct band_plan {
     nst_pass_config config; /* of the pass for bands; refers to what follows */
     bool tapped[NST_MAX_LAYERS];
     nst_extent extents[MOST_EXTENTS];
+    bool all;      /* sizes of bands have found room there */
     size_t bands;  /* most of a size */
     size_t stride; /* bytes of a band's notes; 0: they are not enough for a way back, or there is none */
     size_t planes, work, notes; /* bytes of a band's pixels, features, and notes that are not kept */
@@ -62,7 +63,8 @@ static void add_extent(band_plan *plan, size_t width, size_t height)
     nst_pass_config *config = &plan->config;
     for (size_t i = 0; i < config->other_count; i++)
         if (plan->extents[i].width == width && plan->extents[i].height == height) return;
-    if (config->other_count < MOST_EXTENTS) plan->extents[config->other_count++] = (nst_extent){width, height};
+    plan->all = plan->all && config->other_count < MOST_EXTENTS;
+    if (plan->all) plan->extents[config->other_count++] = (nst_extent){width, height};
     if (width > config->width) config->width = width;
     if (height > config->height) config->height = height;
 }
@@ -115,9 +117,11 @@ static int32_t make_plan(const nst_pass_config *config, size_t begin, band_plan 
     plan->config.recompute = true;
     plan->config.lent = true;
     plan->bands = 0;
+    plan->all = true;
     for (size_t i = 0; i < config->network->layer_count; i++)
         plan->tapped[i] = i + 1 == end || (i >= begin && i < end && config->tapped[i]);
     list_bands(config, begin, plan);
+    if (!plan->all) return nst_fail(error, NST_ERR_INTERNAL, "a picture in more than %d sizes of bands", (int)MOST_EXTENTS);
     status = nst_plan_make(&plan->config, &steps, error);
     if (status >= 0) measure_band(plan, &steps);
     return status;
@@ -140,6 +144,7 @@ int32_t nst_front_measure(const nst_pass_config *config, size_t begin, nst_front
 static bool take_memory(nst_front *front, const band_plan *plan)
 {
     front->stride = plan->stride;
+    front->most_bands = plan->bands;
     front->planes = plan->planes;
     front->work = plan->work;
     return plan->stride == 0 || (front->notes = nst_alloc(&front->config.ctx->memory, plan->bands * plan->stride));
@@ -168,9 +173,9 @@ int32_t nst_front_new(const nst_pass_config *config, size_t begin, nst_front **o
     front->config.tapped = front->tapped;
     front->begin = begin;
     front->end = nst_front_end(config, begin);
-    nst_front_resize(front, config->width, config->height);
     status = nst_pass_new(&plan.config, &front->pass, error);
     if (status >= 0 && !take_memory(front, &plan)) status = nst_fail_nomem(error, "the network's features");
+    if (status >= 0) status = nst_front_resize(front, config->width, config->height);
     if (status < 0) nst_front_free(front);
     else *out = front;
     return status;
@@ -186,11 +191,14 @@ void nst_front_free(nst_front *front)
     nst_free(memory, front);
 }
 
-void nst_front_resize(nst_front *front, size_t width, size_t height)
+int32_t nst_front_resize(nst_front *front, size_t width, size_t height)
 {
+    nst_tiling bands = bands_of(&front->config, front->begin, width, height);
+    if (nst_tiling_count(&bands) > front->most_bands) return NST_ERR_INTERNAL;
     front->config.width = width;
     front->config.height = height;
-    front->bands = bands_of(&front->config, front->begin, width, height);
+    front->bands = bands;
+    return NST_OK;
 }
 
 /* ---- one band ---- */

@@ -1,7 +1,8 @@
 /* Stages of a pass in bands. The layers before the first pooling, and before the second, work at sizes where features take more memory than
  * all others together. A stage, through its pooling, goes in bands of rows, forward and back, so that its features never exist as a
  * whole: a band sees a few rows more than it is for (tiling.h), hands out its part of the pooling's output, and on the way back computes
- * again what the losses look at. What ReLUs and poolings note for the way back, a bit or two a value, is kept for every band. */
+ * again what the losses look at. What ReLUs and poolings note for the way back, a bit or two a value, is kept for every band, where
+ * that and the stage's first layer are enough; else the band goes forward again. */
 #ifndef NST_NET_FRONT_H
 #define NST_NET_FRONT_H
 
@@ -27,7 +28,7 @@ void nst_front_free(nst_front *front);
 /* Memory for a band, of no meaning between calls. */
 void nst_front_lend(nst_front *front, void *work);
 /* As nst_pass_resize(). */
-void nst_front_resize(nst_front *front, size_t width, size_t height);
+int32_t nst_front_resize(nst_front *front, size_t width, size_t height);
 
 /* From `input`, an image (3, height, width) of reals or the features of the layer before, to `output`, the features of the stage's last
  * layer, both whole. Tapped layers between are observed band by band; observe may be NULL. */

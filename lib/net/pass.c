@@ -129,10 +129,10 @@ int32_t nst_pass_resize(nst_pass *pass, size_t width, size_t height)
     status = nst_plan_make(&config, &plan, &unused);
     for (size_t i = 0; i < plan.buffer_count && status >= 0; i++)
         if (plan.bytes[i] > pass->taken[i]) status = NST_ERR_INTERNAL;
+    for (size_t i = 0; i < plan.front_count && status >= 0; i++) status = nst_front_resize(pass->fronts[i], width, height);
     if (status < 0) return status;
     pass->config = config;
     pass->plan = plan;
-    for (size_t i = 0; i < plan.front_count; i++) nst_front_resize(pass->fronts[i], width, height);
     return NST_OK;
 }
 
@@ -243,7 +243,6 @@ const void *nst_pass_features(nst_pass *pass, size_t layer)
         if (layer + 1 == pass->plan.fronts[i].end) return pass->buffers[pass->plan.fronts[i].to];
         if (layer < pass->plan.fronts[i].end) return nst_front_features(pass->fronts[i], layer);
     }
-    if (layer + 1 == pass->config.begin) return pass->buffers[pass->plan.entered];
     while (step->last != layer) step++;
     return output_of(pass, step);
 }

@@ -62,8 +62,8 @@ int32_t nst_pass_forward(nst_pass *pass, const nst_real *image, nst_observe_fn o
 /* gradient (3, height, width) = d loss / d image; after forward() of the same image. */
 int32_t nst_pass_backward(nst_pass *pass, const nst_real *image, nst_inject_fn inject, void *user, nst_real *gradient);
 
-/* With config->begin, images are NULL: where the features of the layer before are put, before forward() or return_to(); and, after a
- * backward() that is given no gradient, the gradient at them, until the pass goes anywhere again. */
+/* With config->begin, images and the gradient at one mean nothing: where the features of the layer before are put, before forward() or
+ * return_to(); and, after backward(), the gradient at them, until the pass goes anywhere again. */
 void *nst_pass_entry(nst_pass *pass);
 const void *nst_pass_gradient(const nst_pass *pass);
 
@@ -74,8 +74,8 @@ void nst_pass_lend(nst_pass *pass, void *work, void *notes);
  * are lent again. */
 void nst_pass_return_to(nst_pass *pass, const nst_real *image);
 
-/* The features of another layer, for the time of the call: in observe(), of the one that the layer's convolution has read
- * (nst_network_before()); in inject(), of any that is tapped. */
+/* The features of another layer, the same tile of them, for the time of the call: in observe(), of the one that the layer's convolution
+ * has read (nst_network_before()); in inject(), of that, and of one whose convolution has read the layer. Both are to be tapped. */
 const void *nst_pass_features(nst_pass *pass, size_t layer);
 
 /* Name of the first layer whose features are not all finite, or NULL: computes the image's features once more, layer by layer. */

@@ -254,7 +254,7 @@ static void make_order(const nst_objective *objective, const nst_targets *target
 {
     loss_source source = image == NST_CONTENT_IMAGE ? OF_CONTENT : OF_STYLES;
     o->job = (nst_target_job){.tools = &objective->tools, .network = objective->network, .image = image, .width = objective->width,
-                              .height = objective->height, .halvings = at, .room = objective->room, .requests = o->requests,
+                              .height = objective->height, .halvings = at, .room = objective->room, .fronts = objective->fronts, .requests = o->requests,
                               .colours = settings->colours,
                               .inside = settings->guided && settings->inside && source == OF_STYLES};
     if (source == OF_STYLES)
@@ -555,7 +555,7 @@ static int32_t troubled(nst_objective *objective, const nst_real *picture, doubl
     const char *layer = objective->walk ? nst_walk_non_finite_layer(objective->walk, picture) : NULL;
     objective->trouble = layer ? layer : "the loss";
     *f = (double)NAN;
-    return NST_OK;
+    return objective->cancel && atomic_load(objective->cancel) ? NST_ERR_CANCELLED : NST_OK; /* then the search has stopped as well */
 }
 
 /* Adds the losses of an octave of the picture to *f. */

@@ -252,11 +252,14 @@ static size_t guide_bytes(const nst_targets *targets, const nst_target_job *job,
 }
 
 /* False: no layer is looked at. */
-static bool list_taps(const nst_target_request *requests, size_t count, bool tapped[NST_MAX_LAYERS])
+static bool list_taps(const nst_network *network, const nst_target_request *requests, size_t count, bool tapped[NST_MAX_LAYERS])
 {
     bool any = false;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        size_t before;
         if (requests[i].layer != NST_PIXELS) any = tapped[requests[i].layer] = true;
+        if (find_before(network, &requests[i], &before)) tapped[before] = true;
+    }
     return any;
 }
 
@@ -264,7 +267,8 @@ static nst_pass_config walk_config(const nst_targets *targets, const nst_target_
                                    const _Atomic int *cancel)
 {
     return (nst_pass_config){.ctx = targets->ctx, .kernels = job->tools->kernels, .exec = job->tools->exec, .network = job->network,
-                             .width = extent_of(job).width, .height = extent_of(job).height, .tapped = tapped, .cancel = cancel};
+                             .width = extent_of(job).width, .height = extent_of(job).height, .tapped = tapped,
+                             .fronts = job->fronts, .cancel = cancel};
 }
 
 size_t nst_targets_bytes(const nst_target_job *job, size_t index)
@@ -289,7 +293,7 @@ int32_t nst_targets_foretell(const nst_targets *targets, const nst_target_job *j
     const nst_image *image = nst_targets_image(targets, job->image);
     size_t picture = nst_picture_bytes(job->width, job->height);
     size_t resizing = nst_picture_from_image_bytes(image, job->width, job->height), workspace = 0, guides = 0;
-    bool tapped[NST_MAX_LAYERS] = {false}, any = list_taps(job->requests, job->count, tapped);
+    bool tapped[NST_MAX_LAYERS] = {false}, any = list_taps(job->network, job->requests, job->count, tapped);
     nst_pass_config config = walk_config(targets, job, tapped, NULL);
     nst_walk_plan plan = {.bytes = 0};
     int32_t status = NST_OK;
@@ -374,7 +378,7 @@ static int32_t walk_through(work *w, const nst_real *picture)
     nst_pass_config config = walk_config(w->targets, w->job, tapped, w->cancel);
     int32_t status;
     for (const nst_target_entry *entry = w->fresh; entry; entry = entry->next)
-        any = list_taps(&entry->request, 1, tapped) || any;
+        any = list_taps(w->job->network, &entry->request, 1, tapped) || any;
     if (!any) return NST_OK;
     status = nst_walk_new(&config, w->job->room, &w->walk, w->error);
     if (status < 0) return status;

@@ -65,7 +65,7 @@ typedef struct nst_target_job {
     int image;
     size_t width, height; /* to which it is resized */
     size_t halvings;      /* of that, by boxes of four pixels, as the picture's octaves are made */
-    size_t room;          /* that the way through the network may take (nst_walk_new) */
+    size_t room, fronts;  /* that the way through the network may take (nst_walk_new), and its stages in bands */
     const nst_target_request *requests;
     size_t count;
     nst_colours colours;

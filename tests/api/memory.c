@@ -47,7 +47,7 @@ static void limits_are_kept(void **state)
                         "\"content-layers\": \"relu2_1\", \"style-layers\": \"relu1_2,relu2_1\"}"},
     };
     static const unsigned least[] = {75, 85, 75}; /* percent of what it takes without a limit */
-    outcome free;
+    outcome free, banded;
     (void)state;
     for (int i = 0; i < 3; i++) {
         free = run(&limited[i], false, 0);
@@ -55,7 +55,9 @@ static void limits_are_kept(void **state)
     }
     for (int i = 0; i < 3; i++) {
         free = run(&deep[i], false, 0);
-        check_limit(&deep[i], &free, 90); /* bands are enough */
+        banded = check_limit(&deep[i], &free, 90);
+        assert_true(banded.estimate.tiles == 1 && banded.estimate.recomputed > 0); /* bands are enough */
+        assert_true(fabs(banded.loss - free.loss) <= 1e-4 * free.loss);
         for (unsigned percent = 57; percent >= 54; percent -= 3) {
             outcome held = check_limit(&deep[i], &free, percent);
             assert_true(held.estimate.tiles > 1);

@@ -205,12 +205,12 @@ static void check_equal(const result *whole, const result *parts, size_t values,
 }
 
 /* Targets are cached by size and image: each way of computing them needs targets of its own, that is a session. */
-static void compare(nst_model *of, uint32_t width, uint32_t height, const char *json, double share, double allowed)
+static void compare(nst_model *of, uint32_t width, uint32_t height, const char *json, double share, size_t fronts, double allowed)
 {
     nst_session *session = new_session(of, width, height, json), *tiled_session = new_session(of, width, height, json);
     size_t most, least;
     result whole, tiled;
-    tiled_session->settings.fronts = share < 0.5 && sizeof(nst_real) == sizeof(float); /* planes of doubles are what a band saves */
+    tiled_session->settings.fronts = fronts;
     room_of(tiled_session, &most, &least);
     whole = evaluate(session, SIZE_MAX, false);
     tiled = evaluate(tiled_session, least + (size_t)(share * (double)(most - 1 - least)), false);
@@ -259,12 +259,12 @@ static void tiles_change_nothing(void **state)
     (void)state;
     for (int i = 0; i < SETTINGS; i++) {
         if (i >= 5) { /* what is special about these has nothing to do with the tiles' shape */
-            compare(model, 653, 541, settings[i], 0, 10 * tolerance);
+            compare(model, 653, 541, settings[i], 0, 0, 10 * tolerance);
             continue;
         }
-        compare(model, 653, 541, settings[i], 0, tolerance);
-        compare(model, 801, 99, settings[i], 0.2, tolerance);
-        compare(model, 98, 901, settings[i], 0.6, tolerance);
+        compare(model, 653, 541, settings[i], 0, 0, tolerance);
+        compare(model, 801, 99, settings[i], 0.2, 0, tolerance);
+        compare(model, 98, 901, settings[i], 0.6, 0, tolerance);
     }
 }
 
@@ -272,6 +272,20 @@ static void bands_change_nothing(void **state)
 {
     (void)state;
     for (int i = 0; i < SETTINGS; i++) compare_bands(model, 213, 401, settings[i], 10 * tolerance);
+}
+
+/* Wide enough for tiles to save something beside bands. */
+static void tiles_in_bands_change_nothing(void **state)
+{
+    static const char shallow[] = "{\"content-layers\": \"relu3_1\", \"style-layers\": \"relu1_1,relu2_1,relu3_1\"}";
+    nst_model *wide;
+    (void)state;
+    assert_int_equal(nst_model_new_untrained(ctx, 8, 11, &wide), NST_OK);
+    for (size_t fronts = 1; fronts <= NST_MOST_FRONTS; fronts++) {
+        compare(wide, 333, 401, shallow, 0.1, fronts, 10 * tolerance);
+        compare(wide, 60, 701, shallow, 0.3, fronts, 10 * tolerance);
+    }
+    nst_model_unref(wide);
 }
 
 /* A layer in front of another that is computed again on the way back, being wider than the image in every layout of features. */
@@ -285,12 +299,12 @@ static void what_is_computed_again_is_the_same(void **state)
     (void)state;
     assert_int_equal(nst_model_new_untrained(ctx, 40, 11, &wide), NST_OK);
     for (int i = 0; i < 2; i++) {
-        sessions[i] = new_session(wide, 90, 60, chain); /* in one band, for the sums to be in the same order */
+        sessions[i] = new_session(wide, 90, 70, chain);
         sessions[i]->settings.fronts = i == 1 ? 1 : 0;
         r[i] = evaluate(sessions[i], SIZE_MAX, false);
     }
-    assert_true(r[0].f == r[1].f && r[0].recomputed == 0 && r[1].recomputed == 5);
-    assert_memory_equal(r[0].gradient, r[1].gradient, values_of(sessions[0]) * sizeof(nst_real));
+    assert_true(r[0].recomputed == 0 && r[1].recomputed == 5);
+    check_equal(&r[0], &r[1], values_of(sessions[0]), chain, 10 * tolerance);
     for (int i = 0; i < 2; i++) {
         free(r[i].gradient);
         nst_session_free(sessions[i]);
@@ -368,7 +382,7 @@ static void with_vgg19(void **state)
     assert_int_equal(nst_model_open(ctx, path, &real), NST_OK);
     noise = noise_of(real, 448, 400);
     if (getenv("NST_TEST_VERBOSE")) print_message("a rounding moves the gradient by %.3g\n", noise);
-    compare(real, 448, 400, "{}", 0, fmax(tolerance, 3 * noise));
+    compare(real, 448, 400, "{}", 0, 1, fmax(tolerance, 3 * noise));
     compare_bands(real, 448, 400, "{}", fmax(tolerance, 3 * noise));
     nst_model_unref(real);
 }
@@ -378,6 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tiles_change_nothing),
         cmocka_unit_test(bands_change_nothing),
+        cmocka_unit_test(tiles_in_bands_change_nothing),
         cmocka_unit_test(what_is_computed_again_is_the_same),
         cmocka_unit_test(looking_is_enough_for_the_loss),
         cmocka_unit_test(a_rested_objective_goes_on),

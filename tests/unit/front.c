@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/failing_allocator.h"
 #include "base/context.h"
 #include "base/random.h"
 #include "net/front.h"
@@ -21,6 +22,7 @@ typedef struct world {
     const nst_kernels *kernels;
     nst_exec exec;
     nst_network *network;
+    failing_allocator memory;
     nst_real image[3 * MOST_WIDTH * MOST_HEIGHT];
 } world;
 
@@ -43,7 +45,11 @@ static int setup(void **state)
 {
     world *w = calloc(1, sizeof *w);
     nst_random random = {7};
-    if (nst_ctx_new(NULL, &w->ctx) < 0 || nst_model_new_untrained(w->ctx, 5, 1, &w->model) < 0) return -1;
+    nst_allocator hooks = failing_allocator_hooks(&w->memory);
+    nst_ctx_config config;
+    NST_INIT(config);
+    config.allocator = &hooks;
+    if (nst_ctx_new(&config, &w->ctx) < 0 || nst_model_new_untrained(w->ctx, 5, 1, &w->model) < 0) return -1;
     w->exec = (nst_exec){run_here, NULL, 1};
     w->kernels = nst_kernels_for(NST_CPU_REFERENCE, NST_PRECISION_FP32);
     for (int i = 0; i < 3 * MOST_WIDTH * MOST_HEIGHT; i++) w->image[i] = (nst_real)nst_random_uniform(&random);
@@ -57,6 +63,7 @@ static int teardown(void **state)
     nst_network_free(w->network);
     nst_model_unref(w->model);
     nst_ctx_unref(w->ctx);
+    assert_int_equal(w->memory.live, 0);
     free(w);
     return 0;
 }
@@ -204,6 +211,12 @@ static void check(world *w, const bool *tapped, bool backward, size_t fronts, ns
     for (int i = 0; i < 2; i++) nst_pass_free(passes[i]);
 }
 
+static nst_pass_config config_of(const world *w, const bool *tapped, size_t fronts)
+{
+    return (nst_pass_config){.ctx = w->ctx, .kernels = w->kernels, .exec = &w->exec, .network = w->network, .tapped = tapped,
+                             .backward = true, .fronts = fronts, .width = 20, .height = 200};
+}
+
 static nst_extent random_extent(nst_random *random)
 {
     return (nst_extent){16 + nst_random_u64(random) % (MOST_WIDTH - 15), 16 + nst_random_u64(random) % (MOST_HEIGHT - 15)};
@@ -232,18 +245,31 @@ static void as_losses_usually_look(world *w)
     for (size_t i = 0; i < sizeof extents / sizeof extents[0]; i++) check(w, tapped, true, 1 + i % 2, extents[i][0], extents[i][1]);
 }
 
-/* Wide enough for every way that convolutions go. A BLAS rounds a product of another size in another way. */
+/* Notes are enough for the way back, and one layer of each stage again. */
+static void what_is_told(world *w)
+{
+    bool tapped[NST_MAX_LAYERS] = {[1] = true, [6] = true, [11] = true};
+    nst_pass_config config = config_of(w, tapped, 2);
+    size_t bytes, recomputed;
+    nst_error error;
+    assert_int_equal(nst_pass_bytes(&config, &bytes, &recomputed, &error), NST_OK);
+    assert_int_equal(recomputed, 2);
+}
+
+/* Wide enough for every way that convolutions go, and for the first layer of a stage to be computed again in all layouts: in blocks of 32
+ * channels, 33 are more than 3. A BLAS rounds a product of another size in another way. */
 static void at_every_level(void **state)
 {
     world *w = *state;
     nst_model_unref(w->model);
-    assert_int_equal(nst_model_new_untrained(w->ctx, 17, 1, &w->model), NST_OK);
+    assert_int_equal(nst_model_new_untrained(w->ctx, 33, 1, &w->model), NST_OK);
     for (int level = NST_CPU_REFERENCE; level <= (int)w->ctx->level; level++)
         for (int precision = 0; precision < 2; precision++) {
             const nst_kernels *kernels = nst_kernels_for(level, (nst_precision)precision);
             if (kernels == w->kernels || strcmp(kernels->name, "cblas") == 0) continue;
             w->kernels = kernels;
             as_losses_usually_look(w);
+            what_is_told(w);
         }
 }
 
@@ -270,6 +296,114 @@ static void bands_take_less(void **state)
     }
 }
 
+/* ---- trouble ---- */
+
+static void only_sizes_that_there_is_room_for(void **state)
+{
+    world *w = *state;
+    bool tapped[NST_MAX_LAYERS] = {[1] = true, [6] = true, [11] = true};
+    nst_pass_config config;
+    nst_pass *pass;
+    nst_error error;
+    set_network(w, NST_POOL_MAX, NST_PAD_ZERO);
+    config = config_of(w, tapped, 2);
+    config.width = 200;
+    config.height = 64;
+    assert_int_equal(nst_pass_new(&config, &pass, &error), NST_OK);
+    assert_int_equal(nst_pass_resize(pass, 100, 128), NST_ERR_INTERNAL); /* as many pixels in more bands */
+    assert_int_equal(nst_pass_resize(pass, 200, 64), NST_OK);
+    nst_pass_free(pass);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    world *w = *state;
+    bool tapped[NST_MAX_LAYERS] = {[1] = true, [6] = true, [11] = true};
+    nst_pass_config config;
+    uint64_t k, before;
+    set_network(w, NST_POOL_MAX, NST_PAD_ZERO);
+    config = config_of(w, tapped, 2);
+    before = w->memory.live;
+    for (k = 1;; k++) {
+        nst_pass *pass;
+        nst_error error;
+        int32_t status;
+        failing_allocator_arm(&w->memory, k, false);
+        status = nst_pass_new(&config, &pass, &error);
+        failing_allocator_disarm(&w->memory);
+        nst_pass_free(pass);
+        assert_int_equal(w->memory.live, before);
+        if (!w->memory.failed) break;
+        assert_int_equal(status, NST_ERR_NOMEM);
+    }
+    assert_true(k > 8);
+}
+
+static void the_layer_that_went_wrong_is_named(void **state)
+{
+    static const size_t convs[] = {0, 1, 3, 4};
+    static const char *const names[] = {"conv1_1", "conv1_2", "conv2_2", "conv3_1"};
+    world *w = *state;
+    bool tapped[NST_MAX_LAYERS] = {[1] = true, [6] = true, [11] = true};
+    for (int i = 0; i < 4; i++) {
+        nst_pass_config config;
+        nst_pass *pass;
+        nst_error error;
+        nst_real bias[64];
+        for (int c = 0; c < 64; c++) bias[c] = -(nst_real)INFINITY; /* the ReLU hides it */
+        set_network(w, NST_POOL_MAX, NST_PAD_ZERO);
+        assert_true(w->network->convs[convs[i]].out_channels <= 64);
+        w->network->convs[convs[i]].bias = bias;
+        config = config_of(w, tapped, 2);
+        assert_int_equal(nst_pass_new(&config, &pass, &error), NST_OK);
+        assert_string_equal(nst_pass_non_finite_layer(pass, w->image), names[i]);
+        nst_pass_free(pass);
+    }
+}
+
+typedef struct stopper {
+    _Atomic int cancel;
+    int calls;
+} stopper;
+
+static int32_t stop(void *user, size_t layer, const nst_tile *tile, const void *features)
+{
+    stopper *s = user;
+    (void)layer, (void)tile, (void)features;
+    s->calls++;
+    s->cancel = 1;
+    return NST_OK;
+}
+
+static int32_t stop_back(void *user, size_t layer, const nst_tile *tile, const void *features, void *gradient)
+{
+    (void)gradient;
+    return layer == 1 ? stop(user, layer, tile, features) : NST_OK; /* in the first stage, which comes last */
+}
+
+static void cancelling_reaches_into_bands(void **state)
+{
+    world *w = *state;
+    bool tapped[NST_MAX_LAYERS] = {[1] = true, [6] = true, [11] = true};
+    static nst_real gradient[3 * MOST_WIDTH * MOST_HEIGHT];
+    stopper s = {0, 0};
+    nst_pass_config config;
+    nst_pass *pass;
+    nst_error error;
+    set_network(w, NST_POOL_MAX, NST_PAD_ZERO);
+    config = config_of(w, tapped, 2);
+    config.cancel = &s.cancel;
+    assert_int_equal(nst_pass_new(&config, &pass, &error), NST_OK);
+    assert_int_equal(nst_pass_forward(pass, w->image, stop, &s), NST_ERR_CANCELLED);
+    assert_int_equal(s.calls, 1); /* of the first of four bands */
+    s.cancel = 0;
+    assert_int_equal(nst_pass_forward(pass, w->image, stop, &s), NST_ERR_CANCELLED);
+    s.cancel = s.calls = 0;
+    assert_int_equal(nst_pass_backward(pass, w->image, stop_back, &s, gradient), NST_ERR_CANCELLED);
+    assert_int_equal(s.calls, 1);
+    nst_pass_free(pass);
+}
+
 #define in_world(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -278,6 +412,10 @@ int main(void)
         in_world(in_bands_is_as_in_one_piece),
         in_world(at_every_level),
         in_world(bands_take_less),
+        in_world(only_sizes_that_there_is_room_for),
+        in_world(every_allocation_may_fail),
+        in_world(the_layer_that_went_wrong_is_named),
+        in_world(cancelling_reaches_into_bands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
