@@ -254,7 +254,8 @@ static void make_order(const nst_objective *objective, const nst_targets *target
 {
     loss_source source = image == NST_CONTENT_IMAGE ? OF_CONTENT : OF_STYLES;
     o->job = (nst_target_job){.tools = &objective->tools, .network = objective->network, .image = image, .width = objective->width,
-                              .height = objective->height, .halvings = at, .room = objective->room, .fronts = objective->fronts, .requests = o->requests,
+                              .height = objective->height, .halvings = at, .room = objective->room, .fronts = objective->fronts,
+                              .requests = o->requests,
                               .colours = settings->colours,
                               .inside = settings->guided && settings->inside && source == OF_STYLES};
     if (source == OF_STYLES)
