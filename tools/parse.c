@@ -216,10 +216,19 @@ static int take_long(cli_args *args, word_line *line, const char *word)
     return unknown_flag(args, word, name);
 }
 
+/* A long name behind one dash, '-strength', which would be taken for '-s trength'. */
+static bool lacks_a_dash(const char *word, char name[NAME_LENGTH])
+{
+    nst_option_info info;
+    flag_name(word + 1, name);
+    return name[0] && name[1] && (find_flag(name, CMD_ALL) || cli_option_info(name, &info));
+}
+
 static int take_short(cli_args *args, word_line *line, const char *word)
 {
     const cli_flag *flag;
     char name[NAME_LENGTH];
+    if (lacks_a_dash(word, name)) return unknown_flag(args, word, name);
     for (const char *letter = word + 1; *letter; letter++) {
         char written[3] = {'-', *letter, '\0'};
         int status;
@@ -229,10 +238,7 @@ static int take_short(cli_args *args, word_line *line, const char *word)
                 return take_option(args, line, &info, written, letter[1] ? letter + 1 : NULL);
         }
         flag = find_letter(args, *letter);
-        if (!flag) {
-            flag_name(word + 1, name);
-            return unknown_flag(args, word, name);
-        }
+        if (!flag) return unknown_flag(args, word, name);
         if (flag->value != VALUE_NONE) return take_flag(args, line, flag, written, letter[1] ? letter + 1 : NULL);
         status = take_flag(args, line, flag, written, NULL);
         if (status != CLI_OK) return status;

@@ -65,6 +65,7 @@ class Mistakes(Case):
         self.refuse(*pair, "--alhpa", "3", says="did you mean --alpha?")
         self.refuse(*pair, "--sytle-layers", "relu1_1", says="did you mean --style-layers?")
         self.refuse(*pair, "-content_weight", "3", says="did you mean --content-weight?")
+        self.refuse(*pair, "-strength", "0.5", says="there is no flag '-strength'; did you mean --strength?")
         self.refuse(*pair, "--overwite", says="did you mean --overwrite?")
         self.refuse("weights", "convrt", "x", says="did you mean 'convert'?")
         self.refuse("sweep", *pair, "--vary", "alhpa=1,2", says="did you mean alpha?")
