@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 import unittest
+import unittest.mock
 
 from support import TestCase, png, small_session
 
@@ -68,6 +69,17 @@ class Interrupts(TestCase):
 
         for i in range(20):
             self.interrupt(drive, i * 0.0007)
+
+    def test_before_the_step_is_noted(self):
+        """What interrupts comes out, not what the clearing up after it finds."""
+        class Interrupted(dict):
+            def __setitem__(self, key, value):
+                raise KeyboardInterrupt
+
+        session = small_session(iterations=3)
+        with unittest.mock.patch("nst.session._stepping", Interrupted()), self.assertRaises(KeyboardInterrupt):
+            session.step()
+        self.assertEqual(session.step().evaluations, 1)
 
     def test_run_with_callback(self):
         for i in range(10):

@@ -317,7 +317,7 @@ class Session(Child):
             _stepping[id(self)] = self
             return int(lib.nst_session_step(self._handle))
         finally:
-            del _stepping[id(self)]
+            _stepping.pop(id(self), None)  # a signal may have come before it was there
 
     def __iter__(self) -> Session:
         return self
