@@ -17,7 +17,7 @@ struct nst_front {
     /* Lent: (3, h, w) of a band twice, where the stage begins with the image; features; a band's notes, where they are not kept. */
     nst_real *picture, *gradient;
     unsigned char *features, *own_notes;
-    size_t planes, work; /* bytes of the first two each, and of the features */
+    size_t planes, work, own_notes_bytes; /* bytes of the first two each, of the features, of these notes */
     unsigned char *notes; /* of every band; NULL: a band goes forward again before it goes back */
     size_t stride, most_bands; /* bytes from one band's notes to the next one's; bands that there is room for */
 };
@@ -96,7 +96,7 @@ static void measure_band(band_plan *plan, const nst_plan *steps)
     const nst_pass_config *config = &plan->config;
     size_t planes = 3 * config->width * config->height * sizeof(nst_real);
     bool kept = config->backward && nst_plan_returns(config, steps);
-    plan->planes = config->begin > 0 ? 0 : (planes + NST_ALIGNMENT - 1) / NST_ALIGNMENT * NST_ALIGNMENT;
+    plan->planes = config->begin > 0 ? 0 : nst_place_bytes(planes);
     plan->work = nst_plan_work_bytes(steps);
     plan->stride = kept ? nst_plan_notes_bytes(steps) : 0;
     plan->notes = kept ? 0 : nst_plan_notes_bytes(steps);
@@ -147,7 +147,13 @@ static bool take_memory(nst_front *front, const band_plan *plan)
     front->most_bands = plan->bands;
     front->planes = plan->planes;
     front->work = plan->work;
+    front->own_notes_bytes = plan->notes;
     return plan->stride == 0 || (front->notes = nst_alloc(&front->config.ctx->memory, plan->bands * plan->stride));
+}
+
+size_t nst_front_work(const nst_front *front)
+{
+    return 2 * front->planes + front->work + front->own_notes_bytes;
 }
 
 void nst_front_lend(nst_front *front, void *work)

@@ -16,7 +16,7 @@ typedef struct nst_front nst_front;
 size_t nst_front_end(const nst_pass_config *config, size_t begin);
 
 typedef struct nst_front_size {
-    size_t own, work;  /* bytes that nst_front_new() takes, and that nst_front_lend() is to lend */
+    size_t own, work;  /* bytes that nst_front_new() takes, and nst_front_work() */
     size_t recomputed; /* layers computed again on the way back */
 } nst_front_size;
 
@@ -25,7 +25,8 @@ int32_t nst_front_measure(const nst_pass_config *config, size_t begin, nst_front
 int32_t nst_front_new(const nst_pass_config *config, size_t begin, nst_front **out, nst_error *error);
 /* NULL is allowed. */
 void nst_front_free(nst_front *front);
-/* Memory for a band, of no meaning between calls. */
+/* Memory for a band, of no meaning between calls: how much it wants, and where it is. */
+size_t nst_front_work(const nst_front *front);
 void nst_front_lend(nst_front *front, void *work);
 /* As nst_pass_resize(). */
 int32_t nst_front_resize(nst_front *front, size_t width, size_t height);

@@ -51,20 +51,21 @@ static bool take_memory(nst_pass *pass)
 int32_t nst_pass_bytes(const nst_pass_config *config, size_t *bytes, size_t *recomputed, nst_error *error)
 {
     nst_plan plan;
-    nst_front_size front, all = {.own = sizeof(nst_pass)};
+    size_t own = sizeof(nst_pass), work = 0;
     int32_t status = nst_plan_make(config, &plan, error);
     if (status < 0) return status;
     *recomputed = plan.steps[0].again;
-    for (size_t i = 0; i < plan.front_count && status >= 0; i++) {
+    for (size_t i = 0; i < plan.front_count; i++) {
+        nst_front_size front;
         status = nst_front_measure(config, plan.fronts[i].begin, &front, error);
         if (status < 0) return status;
-        all.own += front.own;
-        if (front.work > all.work) all.work = front.work;
+        own += front.own;
+        if (front.work > work) work = front.work;
         *recomputed += front.recomputed;
     }
     *bytes = config->lent ? 0 : nst_plan_bytes(&plan);
-    if (!nst_size_add(*bytes, all.own, bytes) || !nst_size_add(*bytes, all.work, bytes)) *bytes = SIZE_MAX; /* fits nowhere */
-    return status;
+    if (!nst_size_add(*bytes, own, bytes) || !nst_size_add(*bytes, work, bytes)) *bytes = SIZE_MAX; /* fits nowhere */
+    return NST_OK;
 }
 
 /* They work one after the other, in the same memory. */
@@ -72,11 +73,9 @@ static int32_t make_fronts(nst_pass *pass, const nst_pass_config *config, nst_er
 {
     size_t work = 0;
     for (size_t i = 0; i < pass->plan.front_count; i++) {
-        nst_front_size size;
-        int32_t status = nst_front_measure(config, pass->plan.fronts[i].begin, &size, error);
-        if (status >= 0) status = nst_front_new(config, pass->plan.fronts[i].begin, &pass->fronts[i], error);
+        int32_t status = nst_front_new(config, pass->plan.fronts[i].begin, &pass->fronts[i], error);
         if (status < 0) return status;
-        if (size.work > work) work = size.work;
+        if (nst_front_work(pass->fronts[i]) > work) work = nst_front_work(pass->fronts[i]);
     }
     if (work == 0) return NST_OK;
     pass->band = nst_alloc(&config->ctx->memory, work);
@@ -144,7 +143,7 @@ void nst_pass_lend(nst_pass *pass, void *work, void *notes)
     for (size_t i = NST_BUFFER_NONE + 1; i < pass->plan.buffer_count; i++) {
         bool note = nst_plan_is_note(&pass->plan, i);
         pass->buffers[i] = next[note];
-        next[note] += nst_plan_place_bytes(&pass->plan, i);
+        next[note] += nst_place_bytes(pass->plan.bytes[i]);
     }
 }
 

@@ -238,7 +238,7 @@ static size_t piece_bytes(const nst_plan *plan, bool notes)
 {
     size_t sum = 0;
     for (size_t i = 0; i < plan->buffer_count; i++)
-        if (nst_plan_is_note(plan, i) == notes) sum += nst_plan_place_bytes(plan, i);
+        if (nst_plan_is_note(plan, i) == notes) sum += nst_place_bytes(plan->bytes[i]);
     return sum;
 }
 

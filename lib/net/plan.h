@@ -2,6 +2,7 @@
 #ifndef NST_NET_PLAN_H
 #define NST_NET_PLAN_H
 
+#include "base/size.h"
 #include "net/pass.h"
 
 /* What one call, or two on the way back, computes: a layer, or a few that nobody looks into. */
@@ -50,10 +51,11 @@ size_t nst_plan_bytes(const nst_plan *plan);
 size_t nst_plan_notes_bytes(const nst_plan *plan);
 size_t nst_plan_work_bytes(const nst_plan *plan);
 bool nst_plan_is_note(const nst_plan *plan, size_t buffer);
-/* In such a piece. */
-static inline size_t nst_plan_place_bytes(const nst_plan *plan, size_t buffer)
+/* What a buffer takes in such a piece; a plan's are small enough to be rounded up. */
+static inline size_t nst_place_bytes(size_t bytes)
 {
-    return (plan->bytes[buffer] + NST_ALIGNMENT - 1) / NST_ALIGNMENT * NST_ALIGNMENT;
+    nst_size_round_up(bytes, NST_ALIGNMENT, &bytes);
+    return bytes;
 }
 /* Whether the way back needs notes and nothing else of what a plan with a way back keeps, but for the last layer's features. */
 bool nst_plan_returns(const nst_pass_config *config, const nst_plan *plan);
